@@ -1,1 +1,37 @@
-fn main() {}
+//! The only task runner: every command a developer or CI needs, with its own set-up.
+
+mod contract;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Arcus workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write the Rust types of the contract from `wit/`.
+    Contract {
+        /// Only compare; fail when they are out of date.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+/// The top of the workspace.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
+
+fn main() -> Result<()> {
+    match Args::parse().task {
+        Task::Contract { check } => contract::generate(&root(), check),
+    }
+}

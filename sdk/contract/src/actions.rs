@@ -1,0 +1,350 @@
+//! What can be changed. The host vets, diffs, journals and performs it. No functions.
+//! 
+//! A plan states what should be, not what differs: **the host leaves out every step that is satisfied
+//! already**. Each action says below when it is; a step with a goal is when its goal is met.
+//! Looked at again when its turn comes instead: a step whose target (path, unit, mount point, a service's
+//! `newer-than`) an earlier remaining step of the plan also touches, and a `wait` after a remaining step.
+//! A step left out counts as done, also when what it comes after is not (a node lost after its work was done holds nobody up).
+//! What must be so only for a while (units stopped for a copy) a plugin leaves out itself once it served.
+//!
+//! Generated from `wit/actions.wit` by `cargo xtask contract`.
+
+/// Satisfied: installed, in this version where one is given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Package {
+    /// `name`.
+    #[cfg_attr(feature = "host", component(name = "name"))]
+    pub name: String,
+    /// `version`.
+    #[cfg_attr(feature = "host", component(name = "version"))]
+    pub version: Option<String>,
+}
+
+/// Satisfied: exists with this mode and owner. Parents are not made.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Directory {
+    /// `path`.
+    #[cfg_attr(feature = "host", component(name = "path"))]
+    pub path: String,
+    /// `mode`.
+    #[cfg_attr(feature = "host", component(name = "mode"))]
+    pub mode: u32,
+    /// `owner`.
+    #[cfg_attr(feature = "host", component(name = "owner"))]
+    pub owner: String,
+    /// `group`.
+    #[cfg_attr(feature = "host", component(name = "group"))]
+    pub group: String,
+}
+
+/// Satisfied: as `running` and `enabled` say, and started (or reloaded) since each path last changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Service {
+    /// systemd unit with its suffix.
+    #[cfg_attr(feature = "host", component(name = "name"))]
+    pub name: String,
+    /// `running`.
+    #[cfg_attr(feature = "host", component(name = "running"))]
+    pub running: bool,
+    /// `enabled`.
+    #[cfg_attr(feature = "host", component(name = "enabled"))]
+    pub enabled: bool,
+    /// Files it reads at start. The host looks at times on the node, not at memory: a crash between
+    /// writing the file and restarting is made good by the next run.
+    #[cfg_attr(feature = "host", component(name = "newer-than"))]
+    pub newer_than: Vec<String>,
+    /// Reload instead of restart when only `newer-than` asks for it.
+    #[cfg_attr(feature = "host", component(name = "reload"))]
+    pub reload: bool,
+}
+
+/// What may be at the target now. Anything else is an error that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Over {
+    /// Nothing, or an empty directory.
+    #[cfg_attr(feature = "host", component(name = "nothing"))]
+    Nothing,
+    /// A mount of this source, which is unmounted first, live and in fstab.
+    #[cfg_attr(feature = "host", component(name = "mount"))]
+    Mount(String),
+    /// A directory with files in it, which stay, hidden.
+    #[cfg_attr(feature = "host", component(name = "files"))]
+    Files,
+}
+
+/// Satisfied: live and in fstab (where `persist`) with this source, type and options.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Mount {
+    /// `source`.
+    #[cfg_attr(feature = "host", component(name = "source"))]
+    pub source: String,
+    /// Mount point, made when missing; the key of the fstab line.
+    #[cfg_attr(feature = "host", component(name = "target"))]
+    pub target: String,
+    /// `fstype`.
+    #[cfg_attr(feature = "host", component(name = "fstype"))]
+    pub fstype: String,
+    /// In the words of fstab. Live options the kernel rewrites are not compared, source and type are.
+    #[cfg_attr(feature = "host", component(name = "options"))]
+    pub options: Vec<String>,
+    /// `persist`.
+    #[cfg_attr(feature = "host", component(name = "persist"))]
+    pub persist: bool,
+    /// `over`.
+    #[cfg_attr(feature = "host", component(name = "over"))]
+    pub over: crate::actions::Over,
+}
+
+/// Never satisfied by itself: in a plan it needs a goal (the host refuses it otherwise), in a drill not.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Command {
+    /// Program and arguments, no shell. Matched against the manifest. Runs with LC_ALL=C.
+    #[cfg_attr(feature = "host", component(name = "argv"))]
+    pub argv: Vec<String>,
+    /// `stdin`.
+    #[cfg_attr(feature = "host", component(name = "stdin"))]
+    pub stdin: Vec<crate::files::Piece>,
+    /// The exit status proves nothing (`grctl`): only the goal decides. False: other than 0 fails.
+    #[cfg_attr(feature = "host", component(name = "status-lies"))]
+    pub status_lies: bool,
+}
+
+/// Satisfied: the receipt is there and names this source and target. Who goes back must remove it (`absent`)
+/// before anything else, or the next attempt skips the copy and loses what was written in between.
+/// Both trees are on the step's node. Keeps mode, owner, times, links, xattrs, ACLs, holes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct CopyTree {
+    /// `source`.
+    #[cfg_attr(feature = "host", component(name = "source"))]
+    pub source: String,
+    /// `target`.
+    #[cfg_attr(feature = "host", component(name = "target"))]
+    pub target: String,
+    /// Remove what the source does not have.
+    #[cfg_attr(feature = "host", component(name = "mirror"))]
+    pub mirror: bool,
+    /// Compare everything afterwards, by content; a difference fails the step.
+    #[cfg_attr(feature = "host", component(name = "compare"))]
+    pub compare: bool,
+    /// File on this node, outside both trees: written last, with counts and digests.
+    #[cfg_attr(feature = "host", component(name = "receipt"))]
+    pub receipt: String,
+}
+
+/// A step that cannot be told yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Later {
+    /// Shown as "known after ...".
+    #[cfg_attr(feature = "host", component(name = "why"))]
+    pub why: String,
+    /// Names of cases of `action`.
+    #[cfg_attr(feature = "host", component(name = "kinds"))]
+    pub kinds: Vec<String>,
+}
+
+/// Arguments for `hatch.run`, and the nodes it may open.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Call {
+    /// `name`.
+    #[cfg_attr(feature = "host", component(name = "name"))]
+    pub name: String,
+    /// `args`.
+    #[cfg_attr(feature = "host", component(name = "args"))]
+    pub args: crate::types::Json,
+    /// `nodes`.
+    #[cfg_attr(feature = "host", component(name = "nodes"))]
+    pub nodes: Vec<crate::types::NodeName>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Action {
+    /// `package`.
+    #[cfg_attr(feature = "host", component(name = "package"))]
+    Package(crate::actions::Package),
+    /// `directory`.
+    #[cfg_attr(feature = "host", component(name = "directory"))]
+    Directory(crate::actions::Directory),
+    /// Satisfied: this part of it is so. Written whole, beside and renamed.
+    #[cfg_attr(feature = "host", component(name = "file"))]
+    File(crate::files::File),
+    /// No file at this path. Removes a file, never a directory.
+    #[cfg_attr(feature = "host", component(name = "absent"))]
+    Absent(String),
+    /// `service`.
+    #[cfg_attr(feature = "host", component(name = "service"))]
+    Service(crate::actions::Service),
+    /// `mount`.
+    #[cfg_attr(feature = "host", component(name = "mount"))]
+    Mount(crate::actions::Mount),
+    /// Not mounted on this target, live nor in fstab.
+    #[cfg_attr(feature = "host", component(name = "unmount"))]
+    Unmount(String),
+    /// Dies with the run.
+    #[cfg_attr(feature = "host", component(name = "command"))]
+    Command(crate::actions::Command),
+    /// The same, but long: started once as a transient unit on the node, goes on without us; a later run
+    /// attaches to it instead of starting a second.
+    #[cfg_attr(feature = "host", component(name = "job"))]
+    Job(crate::actions::Command),
+    /// `copy-tree`.
+    #[cfg_attr(feature = "host", component(name = "copy-tree"))]
+    CopyTree(crate::actions::CopyTree),
+    /// Does nothing: holds back what comes after it until its goal is met. Without a goal: a mere join.
+    #[cfg_attr(feature = "host", component(name = "wait"))]
+    Wait,
+    /// Cannot be told yet. Shown, never performed; what comes after it waits too. Once the rest is performed,
+    /// a new plan must carry an action of one of these kinds under the same id, node and disruption.
+    #[cfg_attr(feature = "host", component(name = "later"))]
+    Later(crate::actions::Later),
+    /// Opens the hatch: the host calls `hatch.run`. Refused from worlds without it.
+    #[cfg_attr(feature = "host", component(name = "call"))]
+    Call(crate::actions::Call),
+}
+
+/// When a step is done although its action cannot tell. Looked at while planning (met: left out), and after
+/// performing, again and again, until met, failed, or out of time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Goal {
+    /// `requests`.
+    #[cfg_attr(feature = "host", component(name = "requests"))]
+    pub requests: Vec<crate::facts::Request>,
+    /// Handed back to `judge` with the answers. Plain words: the operator sees it, as "until ...".
+    #[cfg_attr(feature = "host", component(name = "expect"))]
+    pub expect: String,
+    /// Seconds to wait after the action ended.
+    #[cfg_attr(feature = "host", component(name = "within-s"))]
+    pub within_s: u32,
+}
+
+/// What a step can put at risk while it runs. The operator says yes to each apart (`--accept`).
+#[derive(Debug, Clone, Copy, PartialOrd, Ord, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
+#[repr(u8)]
+pub enum Disruption {
+    /// What is stored may be lost.
+    #[cfg_attr(feature = "host", component(name = "data"))]
+    Data,
+    /// A group may be left without a majority.
+    #[cfg_attr(feature = "host", component(name = "quorum"))]
+    Quorum,
+    /// Users may be cut off for a while.
+    #[cfg_attr(feature = "host", component(name = "blackout"))]
+    Blackout,
+}
+
+impl Disruption {
+    /// For bindings that lift a guest's value; the canonical ABI has checked the range.
+    #[doc(hidden)]
+    #[allow(clippy::missing_safety_doc, unsafe_code)]
+    pub unsafe fn _lift(value: u8) -> Self {
+        match value {
+            0 => Self::Data,
+            1 => Self::Quorum,
+            2 => Self::Blackout,
+            _ => panic!("invalid enum discriminant"),
+        }
+    }
+}
+
+/// A milestone, on each of these nodes; anywhere, when empty. It holds where at least one step provides it and
+/// all that do are done or left out. So it never holds on a node that nobody could plan for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Need {
+    /// `milestone`.
+    #[cfg_attr(feature = "host", component(name = "milestone"))]
+    pub milestone: String,
+    /// `nodes`.
+    #[cfg_attr(feature = "host", component(name = "nodes"))]
+    pub nodes: Vec<crate::types::NodeName>,
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Step {
+    /// Unique in the plugin, and the same in every plan for the same thing: `mount:web1`.
+    #[cfg_attr(feature = "host", component(name = "id"))]
+    pub id: String,
+    /// Where it runs. Steps of one node run one at a time, in the order of the plan.
+    #[cfg_attr(feature = "host", component(name = "node"))]
+    pub node: crate::types::NodeName,
+    /// The node it is about, where that is another: a manager that adds a compute node. `--limit` and reports go by it.
+    #[cfg_attr(feature = "host", component(name = "about"))]
+    pub about: Option<crate::types::NodeName>,
+    /// `title`.
+    #[cfg_attr(feature = "host", component(name = "title"))]
+    pub title: String,
+    /// `action`.
+    #[cfg_attr(feature = "host", component(name = "action"))]
+    pub action: crate::actions::Action,
+    /// Ids of this plan that must be done first, on any node. An id that is not in the plan is an error.
+    #[cfg_attr(feature = "host", component(name = "after"))]
+    pub after: Vec<String>,
+    /// Milestones that must hold first; see `handoffs`.
+    #[cfg_attr(feature = "host", component(name = "needs"))]
+    pub needs: Vec<crate::actions::Need>,
+    /// Milestones that hold on this node once this is done.
+    #[cfg_attr(feature = "host", component(name = "provides"))]
+    pub provides: Vec<String>,
+    /// At most one step of a group is under way in the cluster, in the order of the plan; a failure stops
+    /// the group. Put the holder of an address, or a leader, last.
+    #[cfg_attr(feature = "host", component(name = "group"))]
+    pub group: Option<String>,
+    /// Once per cluster: performed only when every request of its goal was answered in this run.
+    #[cfg_attr(feature = "host", component(name = "once"))]
+    pub once: bool,
+    /// `goal`.
+    #[cfg_attr(feature = "host", component(name = "goal"))]
+    pub goal: Option<crate::actions::Goal>,
+    /// How to take it back. None: the host restores what was there (package, directory, file, absent, service,
+    /// mount), or cannot (command, job, copy-tree, call), which is shown.
+    #[cfg_attr(feature = "host", component(name = "undo"))]
+    pub undo: Option<crate::actions::Action>,
+    /// Empty: nothing is put at risk.
+    #[cfg_attr(feature = "host", component(name = "disrupts"))]
+    pub disrupts: Vec<crate::actions::Disruption>,
+    /// Seconds the action may take.
+    #[cfg_attr(feature = "host", component(name = "timeout-s"))]
+    pub timeout_s: u32,
+}
+
+/// What `plan` returns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Desired {
+    /// `steps`.
+    #[cfg_attr(feature = "host", component(name = "steps"))]
+    pub steps: Vec<crate::actions::Step>,
+    /// Shown with every plan: accepted risks, what was not tested.
+    #[cfg_attr(feature = "host", component(name = "warnings"))]
+    pub warnings: Vec<crate::types::Problem>,
+}
+

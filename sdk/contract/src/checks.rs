@@ -1,0 +1,206 @@
+//! How something is judged: goals, checks, drills. No functions.
+//!
+//! Generated from `wit/checks.wit` by `cargo xtask contract`.
+
+/// A goal of a step, with what was seen for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Weighing {
+    /// `step`.
+    #[cfg_attr(feature = "host", component(name = "step"))]
+    pub step: String,
+    /// `expect`.
+    #[cfg_attr(feature = "host", component(name = "expect"))]
+    pub expect: String,
+    /// Places in `judge`'s `seen`, one per request of the goal, in its order. (Many goals look at the same
+    /// answer: a thousand of them at one table of a thousand rows.)
+    #[cfg_attr(feature = "host", component(name = "seen"))]
+    pub seen: Vec<u32>,
+}
+
+/// A question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Seen {
+    /// `request`.
+    #[cfg_attr(feature = "host", component(name = "request"))]
+    pub request: crate::facts::Request,
+    /// `answer`.
+    #[cfg_attr(feature = "host", component(name = "answer"))]
+    pub answer: crate::facts::Answer,
+}
+
+/// Of a goal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Verdict {
+    /// `met`.
+    #[cfg_attr(feature = "host", component(name = "met"))]
+    Met,
+    /// Not yet: what is missing, shown live while waiting.
+    #[cfg_attr(feature = "host", component(name = "unmet"))]
+    Unmet(String),
+    /// Will not become met by waiting.
+    #[cfg_attr(feature = "host", component(name = "failed"))]
+    Failed(crate::types::Problem),
+}
+
+/// `pending`: not yet, and no cause for alarm for so many seconds more (the host looks again).
+/// `unknown` is never turned into passed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Outcome {
+    /// `passed`.
+    #[cfg_attr(feature = "host", component(name = "passed"))]
+    Passed,
+    /// `warned`.
+    #[cfg_attr(feature = "host", component(name = "warned"))]
+    Warned,
+    /// `failed`.
+    #[cfg_attr(feature = "host", component(name = "failed"))]
+    Failed,
+    /// `pending`.
+    #[cfg_attr(feature = "host", component(name = "pending"))]
+    Pending(u32),
+    /// `unknown`.
+    #[cfg_attr(feature = "host", component(name = "unknown"))]
+    Unknown,
+}
+
+/// Something that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Check {
+    /// Stable: `mounted`, `one-holder`.
+    #[cfg_attr(feature = "host", component(name = "id"))]
+    pub id: String,
+    /// `node`.
+    #[cfg_attr(feature = "host", component(name = "node"))]
+    pub node: Option<crate::types::NodeName>,
+    /// `title`.
+    #[cfg_attr(feature = "host", component(name = "title"))]
+    pub title: String,
+    /// `outcome`.
+    #[cfg_attr(feature = "host", component(name = "outcome"))]
+    pub outcome: crate::checks::Outcome,
+    /// What was seen.
+    #[cfg_attr(feature = "host", component(name = "detail"))]
+    pub detail: String,
+}
+
+/// The host writes a file that is new in this run on one node, reads it on the others, removes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Witness {
+    /// `id`.
+    #[cfg_attr(feature = "host", component(name = "id"))]
+    pub id: String,
+    /// `title`.
+    #[cfg_attr(feature = "host", component(name = "title"))]
+    pub title: String,
+    /// `writer`.
+    #[cfg_attr(feature = "host", component(name = "writer"))]
+    pub writer: crate::types::NodeName,
+    /// `readers`.
+    #[cfg_attr(feature = "host", component(name = "readers"))]
+    pub readers: Vec<crate::types::NodeName>,
+    /// `directory`.
+    #[cfg_attr(feature = "host", component(name = "directory"))]
+    pub directory: String,
+}
+
+/// What `verify` returns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Verified {
+    /// `checks`.
+    #[cfg_attr(feature = "host", component(name = "checks"))]
+    pub checks: Vec<crate::checks::Check>,
+    /// `witnesses`.
+    #[cfg_attr(feature = "host", component(name = "witnesses"))]
+    pub witnesses: Vec<crate::checks::Witness>,
+}
+
+/// Always taken back by the host, whatever happens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Fault {
+    /// Stop this unit on this node; started again.
+    #[cfg_attr(feature = "host", component(name = "stop"))]
+    Stop((crate::types::NodeName, String)),
+    /// Cut this node off from all others; a timer on the node undoes it.
+    #[cfg_attr(feature = "host", component(name = "isolate"))]
+    Isolate(crate::types::NodeName),
+    /// This node loses power: only by the operator's hook (BMC, hypervisor, lab).
+    #[cfg_attr(feature = "host", component(name = "power"))]
+    Power(crate::types::NodeName),
+}
+
+/// What beats.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
+pub enum Beat {
+    /// ICMP echo to this address.
+    #[cfg_attr(feature = "host", component(name = "ping"))]
+    Ping(String),
+    /// TCP connect to address and port.
+    #[cfg_attr(feature = "host", component(name = "connect"))]
+    Connect((String, u16)),
+    /// Append and fsync to this file; removed afterwards.
+    #[cfg_attr(feature = "host", component(name = "write"))]
+    Write(String),
+}
+
+/// A beat from an observer. The longest time between two beats that got through is the blackout.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Watch {
+    /// `id`.
+    #[cfg_attr(feature = "host", component(name = "id"))]
+    pub id: String,
+    /// `observer`.
+    #[cfg_attr(feature = "host", component(name = "observer"))]
+    pub observer: crate::types::NodeName,
+    /// `beat`.
+    #[cfg_attr(feature = "host", component(name = "beat"))]
+    pub beat: crate::checks::Beat,
+    /// `every-ms`.
+    #[cfg_attr(feature = "host", component(name = "every-ms"))]
+    pub every_ms: u32,
+    /// A longer blackout fails the drill.
+    #[cfg_attr(feature = "host", component(name = "at-most-ms"))]
+    pub at_most_ms: u32,
+}
+
+/// A trial by fault.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Drill {
+    /// `id`.
+    #[cfg_attr(feature = "host", component(name = "id"))]
+    pub id: String,
+    /// `title`.
+    #[cfg_attr(feature = "host", component(name = "title"))]
+    pub title: String,
+    /// `fault`.
+    #[cfg_attr(feature = "host", component(name = "fault"))]
+    pub fault: crate::checks::Fault,
+    /// Run from before the fault until after the last goal.
+    #[cfg_attr(feature = "host", component(name = "watches"))]
+    pub watches: Vec<crate::checks::Watch>,
+    /// Waits whose goals must be met under the fault, and again after it was taken back.
+    #[cfg_attr(feature = "host", component(name = "recovers"))]
+    pub recovers: Vec<crate::actions::Step>,
+}
+

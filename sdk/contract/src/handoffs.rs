@@ -1,0 +1,133 @@
+//! What plugins of different concerns tell each other. Promises made from the cluster file alone, before
+//! anything is looked at: that is why all plans can be made at once, and shown whole. No functions.
+//! 
+//! Milestones, by who provides them: storage `storage.ready` (can be mounted), `storage.mounted` on a node;
+//! network `network.ready` on a node; gateway `vip.answering`; platform `platform.initialised`,
+//! `platform.joined` on a node. Others: `<plugin>.<name>`.
+//!
+//! Generated from `wit/handoffs.wit` by `cargo xtask contract`.
+
+/// The directory that all share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct SharedDirectory {
+    /// `path`.
+    #[cfg_attr(feature = "host", component(name = "path"))]
+    pub path: String,
+    /// Nodes that mount it.
+    #[cfg_attr(feature = "host", component(name = "nodes"))]
+    pub nodes: Vec<crate::types::NodeName>,
+    /// False while a migration runs: make these nodes able to mount it, mount nothing.
+    #[cfg_attr(feature = "host", component(name = "attach"))]
+    pub attach: bool,
+    /// Units that use it, by role: stopped for a freeze, restarted after a switch.
+    #[cfg_attr(feature = "host", component(name = "users"))]
+    pub users: Vec<(crate::types::Role, String)>,
+}
+
+/// Platform to everybody: what it wants from the others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct PlatformDemand {
+    /// `shared`.
+    #[cfg_attr(feature = "host", component(name = "shared"))]
+    pub shared: Option<crate::handoffs::SharedDirectory>,
+    /// URL on the gateway node itself that answers 2xx while traffic can be served there.
+    #[cfg_attr(feature = "host", component(name = "gateway-health"))]
+    pub gateway_health: Option<String>,
+    /// Unit that serves the traffic: until it is installed, health is not a reason to give up the address.
+    #[cfg_attr(feature = "host", component(name = "gateway-unit"))]
+    pub gateway_unit: Option<String>,
+}
+
+/// Storage to platform and migration: how any node mounts the shared directory. As in fstab.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct StorageOffer {
+    /// `source`.
+    #[cfg_attr(feature = "host", component(name = "source"))]
+    pub source: String,
+    /// `fstype`.
+    #[cfg_attr(feature = "host", component(name = "fstype"))]
+    pub fstype: String,
+    /// `options`.
+    #[cfg_attr(feature = "host", component(name = "options"))]
+    pub options: Vec<String>,
+    /// Nodes that serve it from the very directory (an NFS server): nothing is mounted on these.
+    #[cfg_attr(feature = "host", component(name = "local"))]
+    pub local: Vec<crate::types::NodeName>,
+}
+
+/// Network to platform.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct NetworkOffer {
+    /// `calico`, `flannel`, ...
+    #[cfg_attr(feature = "host", component(name = "kind"))]
+    pub kind: String,
+    /// CIDR.
+    #[cfg_attr(feature = "host", component(name = "pods"))]
+    pub pods: String,
+    /// The platform's installer brings it when told the kind. False: the plugin does.
+    #[cfg_attr(feature = "host", component(name = "by-platform"))]
+    pub by_platform: bool,
+}
+
+/// Gateway to platform: the address that users and nodes can count on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct GatewayOffer {
+    /// `address`.
+    #[cfg_attr(feature = "host", component(name = "address"))]
+    pub address: String,
+}
+
+/// All that was said, as given to a plugin. Only contracts its manifest consumes are filled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Handed {
+    /// `demands`.
+    #[cfg_attr(feature = "host", component(name = "demands"))]
+    pub demands: crate::handoffs::PlatformDemand,
+    /// By name in the cluster file; two while a migration runs.
+    #[cfg_attr(feature = "host", component(name = "storage"))]
+    pub storage: Vec<(String, crate::handoffs::StorageOffer)>,
+    /// `network`.
+    #[cfg_attr(feature = "host", component(name = "network"))]
+    pub network: Option<crate::handoffs::NetworkOffer>,
+    /// `gateway`.
+    #[cfg_attr(feature = "host", component(name = "gateway"))]
+    pub gateway: Option<crate::handoffs::GatewayOffer>,
+    /// Contracts that came after this version, by name.
+    #[cfg_attr(feature = "host", component(name = "others"))]
+    pub others: Vec<(String, crate::types::Json)>,
+}
+
+/// What every function of a plugin is given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Input {
+    /// Made once by `arcus init` and kept: ids derived from it are stable for ever and differ between clusters.
+    #[cfg_attr(feature = "host", component(name = "cluster-id"))]
+    pub cluster_id: String,
+    /// `cluster`.
+    #[cfg_attr(feature = "host", component(name = "cluster"))]
+    pub cluster: String,
+    /// The plugin's part of the cluster file, validated against its schema.
+    #[cfg_attr(feature = "host", component(name = "config"))]
+    pub config: crate::types::Json,
+    /// `nodes`.
+    #[cfg_attr(feature = "host", component(name = "nodes"))]
+    pub nodes: Vec<crate::types::Node>,
+    /// `handed`.
+    #[cfg_attr(feature = "host", component(name = "handed"))]
+    pub handed: crate::handoffs::Handed,
+}
+
