@@ -1,1 +1,12 @@
-//! To be written.
+//! What the host and the SDK's fake cluster both know about plans: what a plugin may do, what is so already, what comes next.
+//!
+//! Nothing here looks at a node or changes one. Because both sides use this one implementation, a property proven on the
+//! fake cluster (apply, then the plan is empty) says something about the real host.
+
+pub mod envelope;
+pub mod likeness;
+pub mod manifest;
+pub mod pattern;
+pub mod sequence;
+pub mod standing;
+pub mod vet;
