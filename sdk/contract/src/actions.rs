@@ -292,7 +292,8 @@ pub struct Step {
     /// Unique in the plugin, and the same in every plan for the same thing: `mount:web1`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// Where it runs. Steps of one node run one at a time, in the order of the plan.
+    /// Where it runs. Steps of one node run one at a time, the first ready one in the order of the plan. What must
+    /// not run before something else says so in `after` or `needs`.
     #[cfg_attr(feature = "host", component(name = "node"))]
     pub node: crate::types::NodeName,
     /// The node it is about, where that is another: a manager that adds a compute node. `--limit` and reports go by it.

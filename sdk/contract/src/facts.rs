@@ -197,9 +197,9 @@ pub struct Mounted {
     /// Live now; false when it stands in fstab only.
     #[cfg_attr(feature = "host", component(name = "live"))]
     pub live: bool,
-    /// Stands in fstab.
-    #[cfg_attr(feature = "host", component(name = "persistent"))]
-    pub persistent: bool,
+    /// The options of its line in fstab (same source and target); none when there is no such line.
+    #[cfg_attr(feature = "host", component(name = "fstab"))]
+    pub fstab: Option<Vec<String>>,
 }
 
 /// `in-use`: mounted, partitioned or held by LVM, md or swap.

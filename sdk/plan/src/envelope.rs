@@ -1,1 +1,77 @@
-//! To be written.
+//! The envelope: what the operator approved. A later round may only do what lies inside it.
+
+use std::collections::BTreeMap;
+
+use arcus_contract::actions::{Action, Disruption, Step};
+
+use crate::vet::kind;
+
+/// The ids of a plan, with all that a yes to them covers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Envelope {
+    /// By plugin and id.
+    intents: BTreeMap<String, Intent>,
+}
+
+/// One approved step.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Intent {
+    node: String,
+    kinds: Vec<String>,
+    disrupts: Vec<Disruption>,
+}
+
+/// A step of a later round that nobody approved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{plugin}: step `{step}` was not announced: {reason}")]
+pub struct Outside {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Id of the step.
+    pub step: String,
+    /// What differs from what was approved.
+    pub reason: String,
+}
+
+impl Envelope {
+    /// Of plans, as approved: every step that they state, also those that are so already.
+    pub fn of<'a>(plans: impl IntoIterator<Item = (&'a str, &'a [Step])>) -> Self {
+        let mut envelope = Self::default();
+        for (plugin, steps) in plans {
+            for step in steps {
+                let kinds = match &step.action {
+                    Action::Later(later) => later.kinds.clone(),
+                    action => vec![kind(action).to_owned()],
+                };
+                let intent = Intent { node: step.node.clone(), kinds, disrupts: step.disrupts.clone() };
+                envelope.intents.insert(format!("{plugin}/{}", step.id), intent);
+            }
+        }
+        envelope
+    }
+
+    /// Checks a step of a later round.
+    ///
+    /// # Errors
+    /// Why it lies outside.
+    pub fn covers(&self, plugin: &str, step: &Step) -> Result<(), Outside> {
+        let outside = |reason: String| Err(Outside { plugin: plugin.to_owned(), step: step.id.clone(), reason });
+        let Some(intent) = self.intents.get(&format!("{plugin}/{}", step.id)) else {
+            return outside("no step or intent of this name was shown".into());
+        };
+        if intent.node != step.node {
+            return outside(format!("it was shown for {}, not {}", intent.node, step.node));
+        }
+        let kinds = match &step.action {
+            Action::Later(later) => later.kinds.clone(),
+            action => vec![kind(action).to_owned()],
+        };
+        if let Some(kind) = kinds.iter().find(|kind| !intent.kinds.contains(kind)) {
+            return outside(format!("it is a {kind}, shown was {}", intent.kinds.join(" or ")));
+        }
+        if step.disrupts.iter().any(|risk| !intent.disrupts.contains(risk)) {
+            return outside("it puts more at risk than was shown".into());
+        }
+        Ok(())
+    }
+}

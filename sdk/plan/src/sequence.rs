@@ -1,1 +1,516 @@
-//! To be written.
+//! Which steps may run now: order between steps, milestones, groups, one step per node at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arcus_contract::actions::{Action, Step};
+
+use crate::standing::Standing;
+
+/// Where a step is in a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It was so already.
+    LeftOut,
+    /// It waits for its turn.
+    Waiting,
+    /// It cannot be told yet.
+    Later(String),
+    /// It is under way.
+    Running,
+    /// It was performed and its goal is met.
+    Done,
+    /// It failed.
+    Failed,
+    /// It will not run in this round, and why.
+    Blocked(String),
+}
+
+impl State {
+    /// What comes after it may go.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::LeftOut | Self::Done)
+    }
+}
+
+/// A step in a run.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// The step.
+    pub step: Step,
+    /// What was seen of it.
+    pub standing: Standing,
+    /// Where it is.
+    pub state: State,
+    /// It may have become so, or have to be done again, by what runs before it: it is looked at when its turn comes.
+    pub recheck: bool,
+}
+
+/// All steps of all plugins, and what holds between them.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    items: Vec<Item>,
+    /// Per item: the items it comes after.
+    after: Vec<Vec<usize>>,
+    /// Milestone → node → items that provide it.
+    providers: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+/// A plan that can never run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Tangle {
+    /// Steps that wait for each other.
+    #[error("these steps wait for each other: {0}")]
+    Circle(String),
+    /// A milestone that no step of any plugin provides.
+    #[error("{plugin}: step `{step}` needs `{milestone}`, which no plugin provides{}", on.as_ref().map(|node| format!(" on {node}")).unwrap_or_default())]
+    Orphan {
+        /// Name of the plugin.
+        plugin: String,
+        /// Id of the step.
+        step: String,
+        /// The milestone.
+        milestone: String,
+        /// The node it was needed on.
+        on: Option<String>,
+    },
+}
+
+impl Sequence {
+    /// Orders the steps, each with what was seen of it. Plugins in the order given, steps in the order of their plans.
+    ///
+    /// # Errors
+    /// Circles, and milestones that nobody provides at all (a provider that is there but cannot run is no error).
+    pub fn new(plans: Vec<(String, Vec<(Step, Standing)>)>) -> Result<Self, Tangle> {
+        let mut items = Vec::new();
+        let mut places = BTreeMap::new();
+        for (plugin, steps) in plans {
+            for (step, standing) in steps {
+                places.insert((plugin.clone(), step.id.clone()), items.len());
+                let state = match &standing {
+                    Standing::Satisfied => State::LeftOut,
+                    Standing::Open(_) => State::Waiting,
+                    Standing::Later(why) => State::Later(why.clone()),
+                    Standing::Unknown(problem) | Standing::Refused(problem) => State::Blocked(problem.message.clone()),
+                };
+                items.push(Item { plugin: plugin.clone(), step, standing, state, recheck: false });
+            }
+        }
+        let after = items
+            .iter()
+            .map(|item| {
+                let place = |id: &String| places.get(&(item.plugin.clone(), id.clone())).copied();
+                item.step.after.iter().filter_map(place).collect()
+            })
+            .collect();
+        let mut providers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
+        for (place, item) in items.iter().enumerate() {
+            for milestone in &item.step.provides {
+                providers.entry(milestone.clone()).or_default().entry(item.step.node.clone()).or_default().push(place);
+            }
+        }
+        let mut sequence = Self { items, after, providers };
+        sequence.orphans()?;
+        sequence.circles()?;
+        sequence.touch();
+        sequence.block();
+        Ok(sequence)
+    }
+
+    /// The steps, in order.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Whether nothing is left: every step was so already or was done.
+    pub fn is_finished(&self) -> bool {
+        self.items.iter().all(|item| item.state.is_over())
+    }
+
+    /// Steps that wait for their turn.
+    pub fn waiting(&self) -> usize {
+        self.items.iter().filter(|item| item.state == State::Waiting).count()
+    }
+
+    /// Whether a milestone holds on a node, or anywhere: somebody provides it, and all that do are over.
+    pub fn holds(&self, milestone: &str, node: Option<&str>) -> bool {
+        let Some(nodes) = self.providers.get(milestone) else { return false };
+        let over = |places: &Vec<usize>| places.iter().all(|place| self.items[*place].state.is_over());
+        match node {
+            Some(node) => nodes.get(node).is_some_and(over),
+            None => nodes.values().all(over),
+        }
+    }
+
+    /// The steps that may start now, in order: at most one per node, none beside a running step of its node or group.
+    pub fn ready(&self) -> Vec<usize> {
+        let mut busy: BTreeSet<&str> = BTreeSet::new();
+        let mut groups: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for item in self.items.iter().filter(|item| item.state == State::Running) {
+            busy.insert(&item.step.node);
+            groups.extend(group(item));
+        }
+        let mut stopped: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut ready = Vec::new();
+        for (place, item) in self.items.iter().enumerate() {
+            // A failure stops its group, and an earlier member goes first even while it is not ready.
+            if matches!(item.state, State::Failed) {
+                stopped.extend(group(item));
+            }
+            if item.state != State::Waiting {
+                continue;
+            }
+            let free = group(item).is_none_or(|group| !stopped.contains(&group) && !groups.contains(&group));
+            if !self.may_start(place) {
+                continue;
+            }
+            if free && !busy.contains(item.step.node.as_str()) {
+                groups.extend(group(item));
+                busy.insert(&item.step.node);
+                ready.push(place);
+            }
+        }
+        ready
+    }
+
+    /// Whether all that this step comes after is over, and its milestones hold.
+    pub fn may_start(&self, place: usize) -> bool {
+        self.after[place].iter().all(|before| self.items[*before].state.is_over())
+            && self.items[place].step.needs.iter().all(|need| {
+                if need.nodes.is_empty() {
+                    self.holds(&need.milestone, None)
+                } else {
+                    need.nodes.iter().all(|node| self.holds(&need.milestone, Some(node)))
+                }
+            })
+    }
+
+    /// Whether this step may travel in one script behind `batch`, the steps of its node that go right before it.
+    /// What is disruptive, grouped, once-only, long, or waits for a goal travels alone or ends its batch.
+    pub fn may_follow(&self, batch: &[usize], place: usize) -> bool {
+        let (Some(last), item) = (batch.last(), &self.items[place]) else { return false };
+        let last = &self.items[*last];
+        let plain = |item: &Item| {
+            item.step.group.is_none()
+                && !item.step.once
+                && item.step.disrupts.is_empty()
+                && !item.recheck
+                && matches!(
+                    item.step.action,
+                    Action::Package(_) | Action::Directory(_) | Action::File(_) | Action::Absent(_) | Action::Service(_) | Action::Mount(_)
+                )
+        };
+        item.state == State::Waiting
+            && item.step.node == last.step.node
+            && last.step.goal.is_none()
+            && plain(last)
+            && plain(item)
+            && self.after[place].iter().all(|before| self.items[*before].state.is_over() || batch.contains(before))
+            && item.step.needs.iter().all(|need| {
+                !need.nodes.is_empty() && need.nodes.iter().all(|node| self.holds(&need.milestone, Some(node)))
+                    || need.nodes.is_empty() && self.holds(&need.milestone, None)
+            })
+    }
+
+    /// The step has begun.
+    pub fn start(&mut self, place: usize) {
+        self.items[place].state = State::Running;
+    }
+
+    /// The step ended. A failure blocks what comes after it.
+    pub fn end(&mut self, place: usize, state: State) {
+        self.items[place].state = state;
+        self.block();
+    }
+
+    /// Takes a step out of this round, and what comes after it.
+    pub fn hold_back(&mut self, place: usize, why: String) {
+        if !self.items[place].state.is_over() {
+            self.items[place].state = State::Blocked(why);
+            self.block();
+        }
+    }
+
+    /// What can no longer run in this round is blocked, with the reason, so that the round can end.
+    fn block(&mut self) {
+        loop {
+            let mut changed = false;
+            for place in 0..self.items.len() {
+                if self.items[place].state != State::Waiting {
+                    continue;
+                }
+                if let Some(why) = self.hindrance(place) {
+                    self.items[place].state = State::Blocked(why);
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+
+    fn hindrance(&self, place: usize) -> Option<String> {
+        let stuck = |before: usize| match &self.items[before].state {
+            State::Failed => Some(format!("`{}` failed", self.items[before].step.id)),
+            State::Later(_) => Some(format!("`{}` is known only after apply", self.items[before].step.id)),
+            State::Blocked(_) => Some(format!("`{}` is blocked", self.items[before].step.id)),
+            _ => None,
+        };
+        let item = &self.items[place];
+        if let Some(why) = self.after[place].iter().find_map(|before| stuck(*before)) {
+            return Some(why);
+        }
+        for need in &item.step.needs {
+            let nodes = self.providers.get(&need.milestone);
+            let places: Vec<usize> = match (nodes, need.nodes.is_empty()) {
+                (None, _) => return Some(format!("nobody provides `{}`", need.milestone)),
+                (Some(nodes), true) => nodes.values().flatten().copied().collect(),
+                (Some(nodes), false) => {
+                    let mut places = Vec::new();
+                    for node in &need.nodes {
+                        match nodes.get(node) {
+                            Some(found) => places.extend(found),
+                            None => return Some(format!("nobody provides `{}` on {node}", need.milestone)),
+                        }
+                    }
+                    places
+                }
+            };
+            if let Some(why) = places.into_iter().find_map(stuck) {
+                return Some(format!("it needs `{}`, and {why}", need.milestone));
+            }
+        }
+        if let Some(own) = group(item)
+            && let Some(failed) = self.items.iter().find(|other| other.state == State::Failed && group(other) == Some(own))
+        {
+            return Some(format!("`{}` of its group failed", failed.step.id));
+        }
+        None
+    }
+
+    fn orphans(&self) -> Result<(), Tangle> {
+        for item in &self.items {
+            for need in &item.step.needs {
+                let orphan = |on: Option<String>| Tangle::Orphan {
+                    plugin: item.plugin.clone(),
+                    step: item.step.id.clone(),
+                    milestone: need.milestone.clone(),
+                    on,
+                };
+                if !self.providers.contains_key(&need.milestone) && !item.state.is_over() {
+                    return Err(orphan(None));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn circles(&self) -> Result<(), Tangle> {
+        // Kahn's algorithm over `after` and milestones together.
+        let mut edges: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); self.items.len()];
+        let mut incoming = vec![0_usize; self.items.len()];
+        for (place, item) in self.items.iter().enumerate() {
+            let mut before: BTreeSet<usize> = self.after[place].iter().copied().collect();
+            for need in &item.step.needs {
+                for (node, places) in self.providers.get(&need.milestone).into_iter().flatten() {
+                    if need.nodes.is_empty() || need.nodes.contains(node) {
+                        before.extend(places);
+                    }
+                }
+            }
+            for from in before {
+                if edges[from].insert(place) {
+                    incoming[place] += 1;
+                }
+            }
+        }
+        let mut free: Vec<usize> = (0..self.items.len()).filter(|place| incoming[*place] == 0).collect();
+        let mut sorted = 0;
+        while let Some(place) = free.pop() {
+            sorted += 1;
+            for next in &edges[place] {
+                incoming[*next] -= 1;
+                if incoming[*next] == 0 {
+                    free.push(*next);
+                }
+            }
+        }
+        if sorted == self.items.len() {
+            return Ok(());
+        }
+        let names = self.items.iter().enumerate().filter(|(place, _)| incoming[*place] > 0);
+        let names: Vec<String> = names.map(|(_, item)| format!("{}/{}", item.plugin, item.step.id)).collect();
+        Err(Tangle::Circle(names.join(", ")))
+    }
+
+    /// A satisfied step is not left out when an earlier remaining step of its node touches the same thing, and a `wait` not
+    /// when it comes after a remaining step: what was true before proves nothing about afterwards.
+    fn touch(&mut self) {
+        loop {
+            let mut changed = false;
+            for place in 0..self.items.len() {
+                if self.items[place].state != State::LeftOut {
+                    continue;
+                }
+                let item = &self.items[place];
+                let open = |other: &usize| !self.items[*other].state.is_over();
+                let waits = matches!(item.step.action, Action::Wait) && item.step.goal.is_some() && self.after[place].iter().any(|before| open(before));
+                let targets = targets(&item.step);
+                let touched = (0..place).filter(open).any(|before| {
+                    let earlier = &self.items[before];
+                    earlier.step.node == item.step.node && self::targets(&earlier.step).iter().any(|target| targets.contains(target))
+                });
+                if waits || touched {
+                    self.items[place].state = State::Waiting;
+                    self.items[place].recheck = true;
+                    changed = true;
+                }
+            }
+            if !changed {
+                return;
+            }
+        }
+    }
+}
+
+fn group(item: &Item) -> Option<(&str, &str)> {
+    item.step.group.as_deref().map(|group| (item.plugin.as_str(), group))
+}
+
+/// What a step touches or depends on, on its node.
+pub fn targets(step: &Step) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    match &step.action {
+        Action::Package(package) => {
+            out.insert(format!("package {}", package.name));
+        }
+        Action::Directory(directory) => {
+            out.insert(directory.path.clone());
+        }
+        Action::File(file) => {
+            out.insert(file.path.clone());
+        }
+        Action::Absent(path) | Action::Unmount(path) => {
+            out.insert(path.clone());
+        }
+        Action::Mount(mount) => {
+            out.insert(mount.target.clone());
+        }
+        Action::Service(service) => {
+            out.insert(format!("unit {}", service.name));
+            out.extend(service.newer_than.iter().cloned());
+        }
+        Action::CopyTree(copy) => {
+            out.insert(copy.receipt.clone());
+        }
+        Action::Command(_) | Action::Job(_) | Action::Wait | Action::Later(_) | Action::Call(_) => {}
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use arcus_contract::actions::{Goal, Need, Package};
+
+    use super::*;
+
+    fn step(id: &str, node: &str, after: &[&str]) -> Step {
+        Step {
+            id: id.into(),
+            node: node.into(),
+            about: None,
+            title: id.into(),
+            action: Action::Package(Package { name: id.into(), version: None }),
+            after: after.iter().map(|id| (*id).to_owned()).collect(),
+            needs: vec![],
+            provides: vec![],
+            group: None,
+            once: false,
+            goal: None,
+            undo: None,
+            disrupts: vec![],
+            timeout_s: 60,
+        }
+    }
+
+    fn open() -> Standing {
+        Standing::Open("not so".into())
+    }
+
+    fn names(sequence: &Sequence) -> Vec<String> {
+        sequence.ready().into_iter().map(|place| sequence.items()[place].step.id.clone()).collect()
+    }
+
+    #[test]
+    fn one_step_per_node_in_the_order_of_the_plan() {
+        let steps = vec![(step("a", "n1", &[]), open()), (step("b", "n1", &[]), open()), (step("c", "n2", &["a"]), open())];
+        let mut sequence = Sequence::new(vec![("p".into(), steps)]).unwrap();
+        assert_eq!(names(&sequence), ["a"]);
+        sequence.start(0);
+        assert!(names(&sequence).is_empty());
+        sequence.end(0, State::Done);
+        assert_eq!(names(&sequence), ["b", "c"]);
+    }
+
+    #[test]
+    fn a_milestone_needs_a_provider_and_all_of_them_over() {
+        let mut provider = step("mount", "n1", &[]);
+        provider.provides = vec!["storage.mounted".into()];
+        let mut user = step("use", "n2", &[]);
+        user.needs = vec![Need { milestone: "storage.mounted".into(), nodes: vec!["n1".into()] }];
+        let mut other = user.clone();
+        other.id = "other".into();
+        other.needs[0].nodes = vec!["n2".into()];
+        let plans = vec![("s".into(), vec![(provider, open())]), ("p".into(), vec![(user, open()), (other, open())])];
+        let mut sequence = Sequence::new(plans).unwrap();
+        assert_eq!(names(&sequence), ["mount"]);
+        assert_eq!(sequence.items()[2].state, State::Blocked("nobody provides `storage.mounted` on n2".into()));
+        sequence.start(0);
+        sequence.end(0, State::Done);
+        assert_eq!(names(&sequence), ["use"]);
+    }
+
+    #[test]
+    fn a_failure_blocks_what_comes_after_and_its_group() {
+        let mut a = step("a", "n1", &[]);
+        a.group = Some("g".into());
+        let mut b = step("b", "n2", &[]);
+        b.group = Some("g".into());
+        let steps = vec![(a, open()), (b, open()), (step("c", "n1", &["a"]), open()), (step("d", "n1", &[]), open())];
+        let mut sequence = Sequence::new(vec![("p".into(), steps)]).unwrap();
+        assert_eq!(names(&sequence), ["a"], "one of a group at a time");
+        sequence.start(0);
+        sequence.end(0, State::Failed);
+        assert_eq!(names(&sequence), ["d"]);
+    }
+
+    #[test]
+    fn left_out_counts_as_done_and_is_looked_at_again_when_touched() {
+        let mut wait = step("w", "n1", &["b"]);
+        wait.action = Action::Wait;
+        wait.goal = Some(Goal { requests: vec![], expect: "so".into(), within_s: 1 });
+        let mut again = step("a2", "n1", &[]);
+        again.action = Action::Package(Package { name: "a".into(), version: None });
+        let steps = vec![
+            (step("a", "n1", &[]), open()),
+            (step("b", "n1", &["a"]), Standing::Satisfied),
+            (wait, Standing::Satisfied),
+            (again, Standing::Satisfied),
+        ];
+        let sequence = Sequence::new(vec![("p".into(), steps)]).unwrap();
+        assert_eq!(sequence.items()[1].state, State::LeftOut);
+        assert_eq!(sequence.items()[2].state, State::LeftOut, "what it comes after was left out");
+        assert!(sequence.items()[3].recheck);
+    }
+
+    #[test]
+    fn circles_and_orphans_are_named() {
+        let steps = vec![(step("a", "n1", &["b"]), open()), (step("b", "n1", &["a"]), open())];
+        assert!(matches!(Sequence::new(vec![("p".into(), steps)]), Err(Tangle::Circle(names)) if names == "p/a, p/b"));
+        let mut orphan = step("a", "n1", &[]);
+        orphan.needs = vec![Need { milestone: "x.y".into(), nodes: vec![] }];
+        assert!(matches!(Sequence::new(vec![("p".into(), vec![(orphan, open())])]), Err(Tangle::Orphan { .. })));
+    }
+}

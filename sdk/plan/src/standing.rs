@@ -1,1 +1,217 @@
-//! To be written.
+//! Is a step so already? What to look at to tell, and how to judge what was seen.
+
+use arcus_contract::actions::{Action, Mount, Step};
+use arcus_contract::checks::Verdict;
+use arcus_contract::facts::{Answer, Fact, FileProbe, Likeness, Mounted, Probe, Request, ServiceProbe};
+use arcus_contract::types::Problem;
+
+use crate::likeness::{Contents, Missing, likeness};
+
+/// How much of a file is read to compare it. Longer ones are compared by digest, and cannot be owned in part.
+pub const CONTENT_LIMIT: u32 = 65_536;
+
+/// Where a step stands, from what was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is so: the step is left out.
+    Satisfied,
+    /// It is not so; in words, what differs.
+    Open(String),
+    /// It cannot be told yet (`later`): shown, never performed.
+    Later(String),
+    /// It could not be seen, so nothing is claimed.
+    Unknown(Problem),
+    /// It must not be done: what is there now is somebody else's.
+    Refused(Problem),
+}
+
+/// What must be seen on the step's node to tell whether its action is satisfied. The goal's requests come on top.
+pub fn looks(step: &Step) -> Vec<Request> {
+    let probes = match &step.action {
+        Action::Package(package) => vec![Probe::Package(package.name.clone())],
+        Action::Directory(directory) => vec![Probe::Directory(directory.path.clone())],
+        Action::File(file) => vec![Probe::File(FileProbe { path: file.path.clone(), content: CONTENT_LIMIT })],
+        Action::Absent(path) => vec![Probe::File(FileProbe { path: path.clone(), content: 0 })],
+        Action::Service(service) => {
+            vec![Probe::Service(ServiceProbe { name: service.name.clone(), newer_than: service.newer_than.clone() })]
+        }
+        Action::Mount(mount) => vec![Probe::Mounts, Probe::Directory(mount.target.clone())],
+        Action::Unmount(_) => vec![Probe::Mounts],
+        Action::CopyTree(copy) => {
+            vec![Probe::File(FileProbe { path: copy.receipt.clone(), content: CONTENT_LIMIT })]
+        }
+        Action::Command(_) | Action::Job(_) | Action::Wait | Action::Later(_) | Action::Call(_) => Vec::new(),
+    };
+    probes.into_iter().map(|probe| Request { node: step.node.clone(), probe }).collect()
+}
+
+/// Judges one step. `seen` answers [`looks`] in its order; `verdict` is the plugin's word on the goal, if there is one.
+pub fn standing(step: &Step, seen: &[Answer], verdict: Option<&Verdict>, contents: &dyn Contents) -> Standing {
+    if let Action::Later(later) = &step.action {
+        return Standing::Later(later.why.clone());
+    }
+    let action = match action_standing(step, seen, contents) {
+        Ok(standing) => standing,
+        Err(problem) => Standing::Unknown(problem),
+    };
+    match (action, verdict) {
+        (Standing::Satisfied, Some(verdict)) => match verdict {
+            Verdict::Met => Standing::Satisfied,
+            Verdict::Unmet(what) => Standing::Open(what.clone()),
+            // It may well be mended by performing the step; only afterwards is it final.
+            Verdict::Failed(problem) => Standing::Open(problem.message.clone()),
+        },
+        (standing, _) => standing,
+    }
+}
+
+fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Result<Standing, Problem> {
+    let mut facts = Vec::with_capacity(seen.len());
+    for answer in seen {
+        facts.push(answer.as_ref().map_err(Clone::clone)?);
+    }
+    let open = |text: &str| Ok(Standing::Open(text.to_owned()));
+    let done = Ok(Standing::Satisfied);
+    match (&step.action, facts.as_slice()) {
+        (Action::Package(wanted), [Fact::Package(installed)]) => match (installed, &wanted.version) {
+            (None, _) => open("not installed"),
+            (Some(have), Some(want)) if have != want => Ok(Standing::Open(format!("version {have} is installed"))),
+            _ => done,
+        },
+        (Action::Directory(wanted), [Fact::Directory(fact)]) => match fact {
+            None => open("not there"),
+            Some(fact) if fact.mode != wanted.mode => Ok(Standing::Open(format!("mode is {:04o}", fact.mode))),
+            Some(fact) if fact.owner != wanted.owner || fact.group != wanted.group => {
+                Ok(Standing::Open(format!("owned by {}:{}", fact.owner, fact.group)))
+            }
+            Some(_) => done,
+        },
+        (Action::File(file), [Fact::File(fact)]) => {
+            if let Some(fact) = fact
+                && file.part != arcus_contract::files::Part::Whole
+                && fact.size_bytes > u64::from(CONTENT_LIMIT)
+            {
+                return Ok(Standing::Refused(problem(
+                    step,
+                    "file.too-long",
+                    format!("{} is longer than {CONTENT_LIMIT} bytes, so no part of it can be kept", file.path),
+                )));
+            }
+            match likeness(file, fact.as_ref(), contents) {
+                Ok(Likeness::Same) => done,
+                Ok(Likeness::Absent) => open("not there"),
+                Ok(Likeness::Differs) => open("differs"),
+                Err(missing @ Missing::Secret(_)) => Ok(Standing::Open(missing.to_string())),
+                Err(missing @ Missing::Artifact(_)) => {
+                    Ok(Standing::Refused(problem(step, "artifact.missing", missing.to_string())))
+                }
+                Err(missing @ Missing::NodeFile(..)) => Ok(Standing::Later(missing.to_string())),
+            }
+        }
+        (Action::Absent(_), [Fact::File(fact)]) => {
+            if fact.is_none() {
+                done
+            } else {
+                open("is there")
+            }
+        }
+        (Action::Service(wanted), [Fact::Service(fact)]) => {
+            let Some(fact) = fact else {
+                return if wanted.running || wanted.enabled { open("no such unit yet") } else { done };
+            };
+            if fact.masked && wanted.running {
+                return Ok(Standing::Refused(problem(
+                    step,
+                    "service.masked",
+                    format!("{} is masked on {}: somebody forbade its start", wanted.name, step.node),
+                )));
+            }
+            if fact.active != wanted.running {
+                return open(if wanted.running { "not running" } else { "running" });
+            }
+            if fact.enabled != wanted.enabled {
+                return open(if wanted.enabled { "not enabled" } else { "enabled" });
+            }
+            if wanted.running && fact.stale {
+                return open("runs with what its files said before");
+            }
+            done
+        }
+        (Action::Mount(wanted), [Fact::Mounts(mounts), Fact::Directory(directory)]) => {
+            Ok(mount_standing(step, wanted, mounts, directory.as_ref().map(|fact| fact.entries)))
+        }
+        (Action::Unmount(target), [Fact::Mounts(mounts)]) => {
+            if mounts.iter().any(|mount| mount.target == *target) {
+                open("mounted, or in fstab")
+            } else {
+                done
+            }
+        }
+        (Action::CopyTree(copy), [Fact::File(receipt)]) => match receipt {
+            Some(fact) if names(&fact.content, &copy.source) && names(&fact.content, &copy.target) => done,
+            _ => open("no receipt"),
+        },
+        // Only their goals tell.
+        (Action::Command(_) | Action::Job(_) | Action::Wait | Action::Call(_), []) => done,
+        _ => Err(problem(step, "answer.shape", "an answer of another kind than was asked for".into())),
+    }
+}
+
+fn names(receipt: &[u8], path: &str) -> bool {
+    let receipt = String::from_utf8_lossy(receipt);
+    receipt.lines().any(|line| line.split_once(": ").is_some_and(|(_, value)| value == path))
+}
+
+fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Option<u64>) -> Standing {
+    use arcus_contract::actions::Over;
+    let refused = |message: String| Standing::Refused(problem(step, "mount.foreign", message));
+    let same = |mount: &&Mounted| mount.source == wanted.source && same_type(&mount.fstype, &wanted.fstype);
+    let replaced = |mount: &&Mounted| matches!(&wanted.over, Over::Mount(source) if *source == mount.source);
+    let here = |mount: &&Mounted| mount.target == wanted.target;
+
+    let live = mounts.iter().filter(here).filter(|mount| mount.live).last();
+    let persistent = mounts.iter().filter(here).find(|mount| mount.fstab.is_some());
+    for mount in [live, persistent].into_iter().flatten() {
+        if !same(&mount) && !replaced(&mount) {
+            return refused(format!(
+                "{} on {} is {} ({}), not {} ({}): Arcus does not cover or replace it",
+                wanted.target, step.node, mount.source, mount.fstype, wanted.source, wanted.fstype
+            ));
+        }
+    }
+    match live {
+        None if entries.is_some_and(|entries| entries > 0) && wanted.over == Over::Nothing => {
+            return refused(format!(
+                "{} on {} holds files and nothing is mounted there: mounting would hide them",
+                wanted.target, step.node
+            ));
+        }
+        None => return Standing::Open("not mounted".into()),
+        Some(mount) if !same(&mount) => return Standing::Open(format!("{} is mounted", mount.source)),
+        Some(_) => {}
+    }
+    if wanted.persist {
+        match persistent {
+            None => return Standing::Open("not in fstab".into()),
+            Some(mount) if !same(&mount) => return Standing::Open(format!("fstab says {}", mount.source)),
+            Some(mount) if mount.fstab.as_ref() != Some(&wanted.options) => {
+                return Standing::Open("fstab has other options".into());
+            }
+            Some(_) => {}
+        }
+    }
+    Standing::Satisfied
+}
+
+/// fstab says `glusterfs` where the kernel says `fuse.glusterfs`, and `nfs` where it says `nfs4`.
+pub fn same_type(left: &str, right: &str) -> bool {
+    let plain = |name: &str| match name.strip_prefix("fuse.").unwrap_or(name) {
+        "nfs4" => "nfs".to_owned(),
+        other => other.to_owned(),
+    };
+    plain(left) == plain(right)
+}
+
+fn problem(step: &Step, code: &str, message: String) -> Problem {
+    Problem { code: code.into(), message, help: None, node: Some(step.node.clone()), pointer: None, retryable: false }
+}

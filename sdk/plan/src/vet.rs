@@ -1,1 +1,282 @@
-//! To be written.
+//! Every step and every question is checked against the manifest before anything is shown or asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arcus_contract::actions::{Action, Desired, Step};
+use arcus_contract::facts::{Probe, Request};
+use arcus_contract::files::{Content, File, Piece};
+use arcus_contract::types::{Node, Problem, Role};
+
+use crate::manifest::Manifest;
+use crate::pattern;
+
+/// Never readable, whatever is granted: these answer metadata only.
+const PRIVATE: [&str; 9] = [
+    "/etc/shadow",
+    "/etc/shadow-",
+    "/etc/gshadow",
+    "/etc/ssh",
+    "/root/.ssh",
+    "/var/lib/arcus",
+    "/opt/rainbond/.init",
+    "/opt/rainbond/rainbond-ansible/scripts/installer/global.sh",
+    "/proc",
+];
+/// Harmless below `/proc`.
+const PROC: [&str; 4] = ["/proc/cmdline", "/proc/meminfo", "/proc/modules", "/proc/filesystems"];
+
+/// Whether the content of a path is kept from every plugin, diff, journal and report.
+pub fn is_private(path: &str) -> bool {
+    let home_keys = path.strip_prefix("/home/").is_some_and(|rest| rest.split('/').nth(1) == Some(".ssh"));
+    home_keys
+        || (PRIVATE.iter().any(|prefix| pattern::is_under(path, prefix)) && !PROC.contains(&path) && !path.ends_with(".pub"))
+}
+
+/// Something a plugin may not do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{plugin}: step `{step}`: {reason}")]
+pub struct Denial {
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Id of the step; empty when it is about the plan as a whole.
+    pub step: String,
+    /// The permission that is missing, as its manifest would name it (`grant.write = "/etc"`); none when no permission would
+    /// help, because the plan itself is wrong.
+    pub permission: Option<String>,
+    /// What is wrong, in words.
+    pub reason: String,
+}
+
+/// Checks a plan as a whole: its shape, and every step against the grant.
+///
+/// # Errors
+/// All denials at once.
+pub fn plan(manifest: &Manifest, nodes: &[Node], desired: &Desired) -> Result<(), Vec<Denial>> {
+    let mut denials = Vec::new();
+    let known: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let ids: BTreeSet<&str> = desired.steps.iter().map(|step| step.id.as_str()).collect();
+    let mut seen = BTreeSet::new();
+    for step in &desired.steps {
+        let mut deny = |permission: Option<String>, reason: String| {
+            denials.push(Denial { plugin: manifest.name.clone(), step: step.id.clone(), permission, reason });
+        };
+        if !seen.insert(&step.id) {
+            deny(None, "its id is used twice".into());
+        }
+        if step.id.is_empty() || step.id.len() > 200 || step.id.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
+            deny(None, "an id is 1 to 200 characters without blanks, slashes and control characters".into());
+        }
+        for after in &step.after {
+            if !ids.contains(after.as_str()) {
+                deny(None, format!("it comes after `{after}`, which is not in the plan"));
+            } else if *after == step.id {
+                deny(None, "it comes after itself".into());
+            }
+        }
+        match known.get(step.node.as_str()) {
+            None => deny(None, format!("the cluster has no node `{}`", step.node)),
+            Some(node) if !manifest.grant.roles.is_empty() && !has_role(node, &manifest.grant.roles) => {
+                deny(
+                    Some(format!("grant.roles = {:?}", node.roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>())),
+                    format!("{} has none of the roles this plugin may touch", step.node),
+                );
+            }
+            Some(_) => {}
+        }
+        self::step(manifest, step, &mut deny);
+    }
+    if denials.is_empty() { Ok(()) } else { Err(denials) }
+}
+
+/// Whether this question may be asked.
+///
+/// # Errors
+/// The answer the plugin gets instead: `node.denied`, naming the permission.
+pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
+    let denied = |permission: String| {
+        Err(Problem {
+            code: "node.denied".into(),
+            message: format!("{} may not look at this: it has no {permission}", manifest.name),
+            help: Some(format!("grant it with `arcus plugin approve {}` after its manifest asks for it", manifest.name)),
+            node: Some(request.node.clone()),
+            pointer: None,
+            retryable: false,
+        })
+    };
+    match &request.probe {
+        Probe::File(file) if file.content > 0 && is_private(&file.path) => denied(format!("way to read {}", file.path)),
+        Probe::File(file) if !may_read(manifest, &file.path) => denied(format!("grant.read = {:?}", file.path)),
+        Probe::FileIs(file) if !may_read(manifest, &file.path) => denied(format!("grant.read = {:?}", file.path)),
+        Probe::Directory(path) if !may_read(manifest, path) => denied(format!("grant.read = {path:?}")),
+        Probe::Holders(path) if !may_read(manifest, path) => denied(format!("grant.read = {path:?}")),
+        Probe::Query(query) => match manifest.query(&query.id) {
+            None => denied(format!("grant.query with id = {:?}", query.id)),
+            Some(known) => {
+                let split = pattern::holes(&known.argv).min(query.args.len());
+                let repeats = known.argv.iter().any(|word| word.ends_with(">..."));
+                let (head, tail) = if repeats { (&query.args[..], &query.args[..0]) } else { query.args.split_at(split) };
+                let fits = pattern::fill(&known.argv, head).map(drop).and_then(|()| match &known.stdin {
+                    Some(stdin) => pattern::fill_text(stdin, tail).map(drop),
+                    None if tail.is_empty() => Ok(()),
+                    None => Err("it has more arguments than holes".into()),
+                });
+                fits.or_else(|reason| denied(format!("query {:?} with these arguments: {reason}", query.id)))
+            }
+        },
+        _ => Ok(()),
+    }
+}
+
+fn step(manifest: &Manifest, step: &Step, deny: &mut impl FnMut(Option<String>, String)) {
+    let grant = &manifest.grant;
+    action(manifest, &step.action, deny);
+    if let Some(undo) = &step.undo {
+        action(manifest, undo, deny);
+    }
+    if let Action::Later(later) = &step.action {
+        for kind in &later.kinds {
+            if kind != "wait" && !grant.actions.contains(kind) {
+                deny(Some(format!("grant.actions = [{kind:?}]")), format!("it announces a {kind} it may not do"));
+            }
+        }
+        if later.kinds.is_empty() {
+            deny(None, "a later step names the kinds of action it may become".into());
+        }
+    }
+    if matches!(step.action, Action::Command(_) | Action::Job(_) | Action::Call(_)) && step.goal.is_none() {
+        deny(None, "a command, job or call has no end of its own: it needs a goal".into());
+    }
+    if step.once && step.goal.is_none() {
+        deny(None, "what is done once per cluster needs a goal that tells whether it was".into());
+    }
+    for request in step.goal.iter().flat_map(|goal| &goal.requests) {
+        if let Err(problem) = permit(manifest, request) {
+            deny(None, format!("its goal looks at what it may not see: {}", problem.message));
+        }
+    }
+}
+
+fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<String>, String)) {
+    let grant = &manifest.grant;
+    let kind = kind(action);
+    if !matches!(action, Action::Wait | Action::Later(_)) && !grant.actions.iter().any(|have| have == kind) {
+        deny(Some(format!("grant.actions = [{kind:?}]")), format!("it may not do a {kind}"));
+        return;
+    }
+    let mut write = |path: &str| {
+        if !may_write(manifest, path) {
+            deny(Some(format!("grant.write = {path:?}")), format!("it may not write {path}"));
+        }
+    };
+    match action {
+        Action::Package(package) if !grant.packages.contains(&package.name) => {
+            deny(Some(format!("grant.packages = {:?}", package.name)), format!("it may not install {}", package.name));
+        }
+        Action::Directory(directory) => write(&directory.path),
+        Action::Absent(path) | Action::Unmount(path) => write(path),
+        Action::Mount(mount) => write(&mount.target),
+        Action::CopyTree(copy) => {
+            write(&copy.target);
+            write(&copy.receipt);
+            if !may_read(manifest, &copy.source) {
+                deny(Some(format!("grant.read = {:?}", copy.source)), format!("it may not read {}", copy.source));
+            }
+        }
+        Action::File(file) => {
+            write(&file.path);
+            self::file(manifest, file, deny);
+        }
+        Action::Service(service) if !grant.services.contains(&service.name) => {
+            deny(Some(format!("grant.services = {:?}", service.name)), format!("it may not touch {}", service.name));
+        }
+        Action::Command(command) | Action::Job(command) => {
+            let stdin: Vec<&Piece> = command.stdin.iter().collect();
+            let text = stdin.iter().map(|piece| match piece {
+                Piece::Text(text) => text.clone(),
+                Piece::Secret(name) => format!("secret-{name}"),
+            });
+            let text: String = text.collect();
+            let allowed = grant.command.iter().any(|known| {
+                pattern::matches(&known.argv, &known.options, &command.argv)
+                    && match &known.stdin {
+                        Some(template) => pattern::matches_text(template, &text),
+                        None => stdin.is_empty(),
+                    }
+            });
+            if !allowed {
+                deny(
+                    Some(format!("grant.command with argv = {:?}", command.argv)),
+                    format!("no command of its manifest reads `{}`", command.argv.join(" ")),
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+fn file(manifest: &Manifest, file: &File, deny: &mut impl FnMut(Option<String>, String)) {
+    match &file.content {
+        Content::Pieces(pieces) => {
+            for piece in pieces {
+                if let Piece::Secret(name) = piece
+                    && !manifest.grant.secrets.contains_key(name)
+                {
+                    deny(Some(format!("grant.secrets.{name}")), format!("it was not granted the secret `{name}`"));
+                }
+            }
+        }
+        Content::Artifact(name) if !manifest.grant.artifacts.contains(name) => {
+            deny(Some(format!("grant.artifacts = [{name:?}]")), format!("it was not granted the artifact `{name}`"));
+        }
+        Content::NodeFile((_, path)) if !may_read(manifest, path) => {
+            deny(Some(format!("grant.read = {path:?}")), format!("it may not carry over {path}"));
+        }
+        _ => {}
+    }
+    if file.mode > 0o7777 {
+        deny(None, format!("mode {:o} is no permission", file.mode));
+    }
+}
+
+fn may_read(manifest: &Manifest, path: &str) -> bool {
+    let grant = &manifest.grant;
+    grant.read.iter().chain(&grant.write).any(|prefix| pattern::is_under(path, prefix))
+}
+
+fn may_write(manifest: &Manifest, path: &str) -> bool {
+    manifest.grant.write.iter().any(|prefix| pattern::is_under(path, prefix))
+}
+
+/// The word for an action's kind: its case in the contract.
+pub fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::Package(_) => "package",
+        Action::Directory(_) => "directory",
+        Action::File(_) => "file",
+        Action::Absent(_) => "absent",
+        Action::Service(_) => "service",
+        Action::Mount(_) => "mount",
+        Action::Unmount(_) => "unmount",
+        Action::Command(_) => "command",
+        Action::Job(_) => "job",
+        Action::CopyTree(_) => "copy-tree",
+        Action::Wait => "wait",
+        Action::Later(_) => "later",
+        Action::Call(_) => "call",
+    }
+}
+
+/// The word for a role: as in the cluster file.
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Manage => "manage",
+        Role::Compute => "compute",
+        Role::Gateway => "gateway",
+        Role::Storage => "storage",
+        Role::Network => "network",
+    }
+}
+
+fn has_role(node: &Node, roles: &[String]) -> bool {
+    node.roles.iter().any(|role| roles.iter().any(|name| name == role_name(*role)))
+}
