@@ -1,0 +1,165 @@
+//! The root that all nodes share: a Debian 12 made by `mmdebstrap`, kept as an archive and unpacked once per machine.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+
+const OLD: Duration = Duration::from_secs(3 * 24 * 3600);
+const SUITE: &str = "bookworm";
+
+/// Installed in the base. No program that Arcus is to install is among them.
+const INSTALLED: &[&str] = &[
+    "systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "iproute2", "procps", "kmod", "ca-certificates", "iputils-ping",
+    "iputils-arping", "rsync", "netbase", "attr", "e2fsprogs", "curl", "perl", "python3",
+    // For the stand-ins: database, BGP, etcd, and busybox's small http server.
+    "mariadb-server", "bird2", "etcd-server", "etcd-client", "busybox",
+];
+
+/// What nodes can install: the whole of the package repository they have, with dependencies.
+const REPOSITORY: &[&str] = &["glusterfs-server", "glusterfs-client", "keepalived", "xfsprogs", "jq", "chrony"];
+
+const PREPARE: &str = include_str!("../base/prepare.sh");
+
+/// A base that is ready to be mounted under nodes.
+#[derive(Debug, Clone)]
+pub struct Base {
+    root: PathBuf,
+}
+
+impl Base {
+    /// The folder of the base; never written to.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `$ARCUS_LAB_CACHE`, `$XDG_CACHE_HOME/arcus-lab` or `~/.cache/arcus-lab`.
+    pub fn cache_dir() -> PathBuf {
+        let dir = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        dir("ARCUS_LAB_CACHE")
+            .or_else(|| dir("XDG_CACHE_HOME").map(|cache| cache.join("arcus-lab")))
+            .or_else(|| dir("HOME").map(|home| home.join(".cache/arcus-lab")))
+            .unwrap_or_else(|| PathBuf::from("/var/cache/arcus-lab"))
+    }
+
+    /// The digest of the recipe, which names the archive in the cache.
+    pub fn digest() -> String {
+        let mut digest = Sha256::new();
+        for part in [SUITE, &INSTALLED.join(" "), &REPOSITORY.join(" "), PREPARE] {
+            digest.update(part.as_bytes());
+            digest.update([0]);
+        }
+        hex::encode(&digest.finalize()[..8])
+    }
+
+    /// Takes the base from the cache, or builds it there: minutes at most, seconds later.
+    pub fn ensure(say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let cache = Self::cache_dir();
+        fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
+        // Several test programs may want it at once: the first builds, the others wait.
+        let lock = File::create(cache.join("lock")).context("creating the cache's lock")?;
+        lock.lock().context("locking the cache")?;
+        let digest = Self::digest();
+        let root = cache.join(format!("base-{digest}"));
+        if !root.is_dir() {
+            let archive = cache.join(format!("base-{digest}.tar.zst"));
+            if !archive.is_file() {
+                let began = Instant::now();
+                say(&format!("lab: building the nodes' base with mmdebstrap in {} (once)", cache.display()));
+                Self::build(&archive)?;
+                say(&format!("lab: base built in {:.1} s", began.elapsed().as_secs_f32()));
+            }
+            let began = Instant::now();
+            Self::unpack(&archive, &root)?;
+            say(&format!("lab: base unpacked in {:.1} s", began.elapsed().as_secs_f32()));
+            Self::drop_others(&cache, &digest);
+        }
+        Ok(Self { root })
+    }
+
+    fn build(archive: &Path) -> Result<()> {
+        let hook = tempfile::Builder::new().prefix("arcus-lab-prepare").tempdir()?;
+        let script = hook.path().join("prepare");
+        fs::write(&script, PREPARE)?;
+        Command::new("chmod").arg("755").arg(&script).status()?;
+        let part = archive.with_file_name("part.tar.zst");
+        let mut command = Command::new("mmdebstrap");
+        command
+            .args(["--quiet", "--mode=root", "--variant=apt"])
+            .arg(format!("--include={}", INSTALLED.join(",")))
+            .args(["--aptopt=Acquire::Languages \"none\"", "--dpkgopt=force-unsafe-io"])
+            .args(["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*"])
+            .arg(format!("--customize-hook={}", script.display()))
+            .arg(SUITE)
+            .arg(&part)
+            .env("LAB_REPO_PACKAGES", REPOSITORY.join(" "))
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null());
+        if let Some(mirror) = mirror() {
+            command.arg(mirror);
+        }
+        if memory_available() > 4 << 30 && Path::new("/dev/shm").is_dir() {
+            // The packages' many syncs make a disk three times as slow as memory.
+            command.env("TMPDIR", "/dev/shm");
+        }
+        let output = command.output().context("running mmdebstrap")?;
+        if !output.status.success() {
+            let _ = fs::remove_file(&part);
+            bail!("mmdebstrap failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        fs::rename(&part, archive)?;
+        Ok(())
+    }
+
+    fn unpack(archive: &Path, root: &Path) -> Result<()> {
+        let part = root.with_extension("part");
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        fs::create_dir(&part)?;
+        let output = Command::new("tar")
+            .args(["--extract", "--zstd", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"])
+            .arg("--file")
+            .arg(archive)
+            .arg("--directory")
+            .arg(&part)
+            .output()
+            .context("running tar")?;
+        if !output.status.success() {
+            bail!("unpacking {}: {}", archive.display(), String::from_utf8_lossy(&output.stderr));
+        }
+        fs::rename(&part, root)?;
+        Ok(())
+    }
+
+    /// Bases of older recipes take half a gigabyte each; those of the last days may be in use by another checkout.
+    fn drop_others(cache: &Path, digest: &str) {
+        for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
+            if name.starts_with("base-") && !name.contains(digest) && old {
+                let _ = if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+            }
+        }
+    }
+}
+
+/// `$ARCUS_LAB_MIRROR`, else the mirror this machine itself uses for the suite, else mmdebstrap's default.
+fn mirror() -> Option<String> {
+    if let Ok(mirror) = std::env::var("ARCUS_LAB_MIRROR") {
+        return Some(mirror);
+    }
+    let output = Command::new("apt-get").args(["indextargets", "--format", "$(CODENAME) $(COMPONENT) $(SITE)"]).output().ok()?;
+    let wanted = format!("{SUITE} main ");
+    String::from_utf8_lossy(&output.stdout).lines().find_map(|line| line.strip_prefix(&wanted).map(str::to_owned))
+}
+
+pub(crate) fn memory_available() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) << 10
+}

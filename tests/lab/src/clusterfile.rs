@@ -1,0 +1,83 @@
+//! The nodes of a cluster file: the only part of it that the lab needs.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use saphyr::{LoadableYamlNode, Yaml};
+use serde::{Deserialize, Serialize};
+
+/// A node to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeSpec {
+    /// Its host name.
+    pub name: String,
+    /// Its address on the lab's bridge.
+    pub address: Ipv4Addr,
+    /// Its roles; `storage` brings a data disk at `/data`.
+    pub roles: Vec<String>,
+}
+
+impl NodeSpec {
+    /// A node without roles.
+    pub fn new(name: &str, address: Ipv4Addr) -> Self {
+        Self { name: name.to_owned(), address, roles: Vec::new() }
+    }
+
+    /// With a role.
+    pub fn role(mut self, role: &str) -> Self {
+        self.roles.push(role.to_owned());
+        self
+    }
+
+    /// Whether it has the role.
+    pub fn is(&self, role: &str) -> bool {
+        self.roles.iter().any(|own| own == role)
+    }
+}
+
+/// Reads the nodes of a cluster file, as they are written, without judging the file.
+pub fn nodes_of(file: &Path) -> Result<Vec<NodeSpec>> {
+    let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    parse(&text).with_context(|| format!("the nodes of {}", file.display()))
+}
+
+fn parse(text: &str) -> Result<Vec<NodeSpec>> {
+    let documents = Yaml::load_from_str(text)?;
+    let nodes = documents
+        .first()
+        .and_then(|file| file.as_mapping_get("nodes"))
+        .and_then(Yaml::as_sequence)
+        .context("no list `nodes`")?;
+    let mut found = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let text = |key: &str| node.as_mapping_get(key).and_then(Yaml::as_str);
+        let name = text("name").with_context(|| format!("node {index} has no name"))?;
+        let address = text("address").with_context(|| format!("{name} has no address"))?;
+        let roles = node.as_mapping_get("roles").and_then(Yaml::as_sequence).map(Vec::as_slice).unwrap_or_default();
+        found.push(NodeSpec {
+            name: name.to_owned(),
+            address: address.parse().with_context(|| format!("{name}: the lab makes IPv4 addresses only, not {address:?}"))?,
+            roles: roles.iter().filter_map(Yaml::as_str).map(str::to_owned).collect(),
+        });
+    }
+    if found.is_empty() {
+        bail!("`nodes` is empty");
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_names_addresses_and_roles() {
+        let nodes = parse("cluster: {name: x}\nnodes:\n  - {name: a, address: 10.0.0.1, roles: [manage, gateway]}\n  - name: b\n    address: 10.0.0.2\n").unwrap();
+        assert_eq!(nodes[0], NodeSpec::new("a", Ipv4Addr::new(10, 0, 0, 1)).role("manage").role("gateway"));
+        assert!(nodes[0].is("gateway") && !nodes[1].is("gateway"));
+        assert!(parse("nodes: [{name: a}]").unwrap_err().to_string().contains("no address"));
+        assert!(parse("nodes: []").is_err() && parse("x: 1").is_err());
+    }
+}
