@@ -1,6 +1,7 @@
 //! The only task runner: every command a developer or CI needs, with its own set-up.
 
 mod contract;
+mod lab;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,11 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Real nodes for a cluster file, to be tried by hand.
+    Lab {
+        #[command(subcommand)]
+        lab: lab::Lab,
+    },
     /// Write the Rust types of the contract from `wit/`.
     Contract {
         /// Only compare; fail when they are out of date.
@@ -32,6 +38,7 @@ fn root() -> PathBuf {
 
 fn main() -> Result<()> {
     match Args::parse().task {
+        Task::Lab { lab } => lab::run(&root(), lab),
         Task::Contract { check } => contract::generate(&root(), check),
     }
 }
