@@ -1,1 +1,36 @@
-//! To be written.
+//! The sandbox: loads plugins, holds them within limits, calls them.
+//!
+//! ```text
+//! Sandbox ── load(Source) ──> Plugin ── plan(asker, input) ──> Desired | problems | CallError
+//!    │                                       │ observe.ask
+//!  Cache, Limits, permit, log          Round ── Seat per call ──> Fetch, once per round of all plugins
+//! ```
+//!
+//! A plugin is a component without WASI. Each call gets a fresh store, so nothing is remembered and nothing that goes
+//! wrong in one call reaches the next. This crate prints nothing and reads no environment.
+
+mod ask;
+mod cache;
+mod embedded;
+mod export;
+mod failure;
+mod guest;
+mod limits;
+mod meter;
+mod native;
+mod plugin;
+mod round;
+mod sandbox;
+
+pub use arcus_component::{CONTRACT_VERSION, Fault, Inspection, MAX_SIZE, componentize, digest, inspect};
+
+pub use ask::Asker;
+pub use cache::{Cache, CacheError};
+pub use embedded::{Embedded, embedded};
+pub use export::Export;
+pub use failure::{CallError, Failure, Kind};
+pub use guest::{Level, LogLine};
+pub use limits::Limits;
+pub use plugin::Plugin;
+pub use round::{Fetch, Round, Seat, Wanted};
+pub use sandbox::{LoadError, LogSink, Options, Permit, Sandbox, Source};

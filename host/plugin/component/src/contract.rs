@@ -1,0 +1,55 @@
+//! The contract as seen from outside a component: names of interfaces and functions, without their types.
+
+use arcus_plan::manifest::Concern;
+
+/// The package every interface of the contract belongs to.
+pub(crate) const PACKAGE: &str = "arcus:plugin";
+
+/// The version this build was made with.
+pub const CONTRACT_VERSION: &str = "0.1.0";
+
+/// The only functions a plugin may import: interface and function.
+pub const EXPECTED_IMPORTS: [(&str, &str); 2] = [("log", "emit"), ("observe", "ask")];
+
+/// Interfaces that only a concern's own world exports.
+pub(crate) const CONCERNS: [Concern; 6] =
+    [Concern::Preflight, Concern::Storage, Concern::Network, Concern::Gateway, Concern::Platform, Concern::Migration];
+
+/// What a plugin of this concern exports: interface and function.
+pub fn concern_functions(concern: Concern) -> Vec<(&'static str, &'static str)> {
+    let own: &[_] = match concern {
+        Concern::Preflight => return vec![("preflight", "inspect")],
+        Concern::Storage => &[("storage", "offer")],
+        Concern::Network => &[("network", "offer")],
+        Concern::Gateway => &[("gateway", "offer")],
+        Concern::Platform => &[("platform", "demands")],
+        Concern::Migration => &[("migration", "rollback"), ("migration", "confirm")],
+    };
+    let mut all = vec![("lifecycle", "plan"), ("lifecycle", "judge"), ("lifecycle", "verify"), ("lifecycle", "drills")];
+    all.extend_from_slice(own);
+    all
+}
+
+/// The name of an interface of the contract, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InterfaceName<'a> {
+    /// `log`
+    pub interface: &'a str,
+    /// `0.1.0`; empty when none is given.
+    pub version: &'a str,
+}
+
+impl<'a> InterfaceName<'a> {
+    /// None: not of the contract's package.
+    pub fn parse(name: &'a str) -> Option<Self> {
+        let rest = name.strip_prefix(PACKAGE)?.strip_prefix('/')?;
+        let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
+        Some(Self { interface, version })
+    }
+
+    /// Whether this build serves that version: same major and minor, as 0.x may break with each minor.
+    pub fn served(&self) -> bool {
+        let line = |version: &str| version.rsplit_once('.').map(|(line, _)| line.to_owned());
+        line(self.version).is_some() && line(self.version) == line(CONTRACT_VERSION)
+    }
+}

@@ -1,0 +1,287 @@
+//! Reads a component without running or compiling it.
+
+use std::collections::BTreeSet;
+
+use arcus_plan::manifest::{Manifest, SECTION};
+use sha2::{Digest as _, Sha256};
+use wasmparser::{
+    Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+    component_types::{ComponentEntityType, ComponentItem},
+    types::Types,
+};
+
+use crate::{
+    Fault,
+    contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, InterfaceName, concern_functions},
+};
+
+/// The largest component that is read at all.
+pub const MAX_SIZE: usize = 8 << 20;
+
+/// The largest manifest.
+const MAX_MANIFEST: usize = 256 << 10;
+
+/// What can be told about a plugin from its file alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// What it is and asks for.
+    pub manifest: Manifest,
+    /// SHA-256 of the whole file, lower-case hex.
+    pub digest: String,
+    /// Bytes.
+    pub size: usize,
+    /// Functions it imports, e.g. `arcus:plugin/observe@0.1.0#ask`.
+    pub imports: Vec<String>,
+    /// Functions it exports, in the same form.
+    pub exports: Vec<String>,
+}
+
+/// SHA-256 as lower-case hex: what pins, caches and reports call a plugin by.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Reads a component and checks that this Arcus can use it. Runs nothing of it; bodies of functions are not looked at
+/// (the compiler does that).
+///
+/// # Errors
+/// With the first thing that is wrong, in the order in which an author would mend it.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, Fault> {
+    check_header(bytes)?;
+    let anatomy = Anatomy::read(bytes)?;
+    anatomy.check_versions()?;
+    anatomy.check_imports()?;
+    let manifest = anatomy.manifest()?;
+    anatomy.check_exports(&manifest)?;
+    Ok(Inspection {
+        digest: digest(bytes),
+        size: bytes.len(),
+        imports: anatomy.imports.iter().map(Item::to_string).collect(),
+        exports: anatomy.exports.iter().map(Item::to_string).collect(),
+        manifest,
+    })
+}
+
+const REBUILD: &str = "Build it with `arcus plugin build`, and give the file that it writes.";
+const AGAIN: &str = "The file is cut or changed. Get it again and compare its SHA-256 with what the author published.";
+
+/// Tells apart what is not a component at all, in better words than a parser's.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Fault> {
+    if bytes.len() > MAX_SIZE {
+        let message = format!("it is {} bytes long, and a plugin may have {MAX_SIZE}", bytes.len());
+        return Err(Fault::new("plugin.too-large", message, "Strip debug information (`strip = \"debuginfo\"`, `opt-level = \"z\"`)."));
+    }
+    if bytes.is_empty() {
+        return Err(Fault::new("plugin.not-wasm", "it is empty", REBUILD));
+    }
+    if !bytes.starts_with(b"\0asm") {
+        let what = if std::str::from_utf8(&bytes[..bytes.len().min(64)]).is_ok() { "text" } else { "something else" };
+        return Err(Fault::new("plugin.not-wasm", format!("it is {what}, not WebAssembly"), REBUILD));
+    }
+    match bytes.get(4..8) {
+        Some([1, 0, 0, 0]) => Err(Fault::new("plugin.core-module", "it is a core module, not a component", REBUILD)),
+        Some([0x0d, 0, 1, 0]) => Ok(()),
+        Some(other) => {
+            Err(Fault::new("plugin.damaged", format!("its version field {} is that of no known component", hex::encode(other)), AGAIN))
+        }
+        None => Err(Fault::new("plugin.damaged", "it ends inside its header", AGAIN)),
+    }
+}
+
+/// A function (or what is as good as one) on the outside of a component.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Item {
+    /// `arcus:plugin/log@0.1.0`; for what stands outside any interface, its own name.
+    interface: String,
+    /// `emit`; none for what stands outside any interface.
+    function: Option<String>,
+}
+
+impl std::fmt::Display for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.function {
+            Some(function) => write!(f, "{}#{function}", self.interface),
+            None => f.write_str(&self.interface),
+        }
+    }
+}
+
+/// The outside of a component.
+struct Anatomy {
+    /// Names of all imported and exported interfaces, also of those without functions.
+    interfaces: BTreeSet<String>,
+    imports: Vec<Item>,
+    exports: Vec<Item>,
+    sections: Vec<Vec<u8>>,
+}
+
+impl Anatomy {
+    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+        let damaged = |error: wasmparser::BinaryReaderError| {
+            Fault::new("plugin.damaged", format!("it is no valid component: {} (at byte {:#x})", error.message(), error.offset()), AGAIN)
+        };
+        let mut validator = Validator::new_with_features(WasmFeatures::default());
+        let (mut depth, mut types, mut sections) = (0_usize, None, Vec::new());
+        let (mut imported, mut exported) = (Vec::new(), Vec::new());
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload.map_err(damaged)?;
+            match &payload {
+                Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => sections.push(section.data().to_vec()),
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    for import in section.clone() {
+                        imported.push(import.map_err(damaged)?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    for export in section.clone() {
+                        exported.push(export.map_err(damaged)?.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+            if let ValidPayload::End(found) = validator.payload(&payload).map_err(damaged)? {
+                types = Some(found);
+            }
+        }
+        let Some(types) = types.filter(|_| depth == 0) else {
+            return Err(Fault::new("plugin.damaged", "it ends too early", AGAIN));
+        };
+        let items = |names: &[String], find: &dyn Fn(&str) -> Option<ComponentItem>| {
+            let mut items = Vec::new();
+            for name in names {
+                if let Some(item) = find(name) {
+                    functions(&types, name, &item.ty, &mut items);
+                }
+            }
+            items
+        };
+        let imports = items(&imported, &|name| types.as_ref().component_item_for_import(name).cloned());
+        let exports = items(&exported, &|name| types.as_ref().component_item_for_export(name).cloned());
+        let interfaces = imported.into_iter().chain(exported).collect();
+        Ok(Self { interfaces, imports, exports, sections })
+    }
+
+    /// Everything of the contract must be of a version that is served, or nothing after this makes sense.
+    fn check_versions(&self) -> Result<(), Fault> {
+        for name in &self.interfaces {
+            if let Some(name) = InterfaceName::parse(name)
+                && !name.served()
+            {
+                let version = if name.version.is_empty() { "no version" } else { name.version };
+                return Err(Fault::new(
+                    "plugin.contract-version",
+                    format!("it was built for {version} of the contract (interface `{}`), and this Arcus serves {CONTRACT_VERSION}", name.interface),
+                    "Get a version of the plugin that was built for this contract, or an Arcus that serves the other one.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_imports(&self) -> Result<(), Fault> {
+        let allowed = |item: &&Item| {
+            InterfaceName::parse(&item.interface).is_some_and(|name| {
+                EXPECTED_IMPORTS.iter().any(|(interface, function)| name.interface == *interface && item.function.as_deref() == Some(function))
+            })
+        };
+        let (wasi, others): (Vec<&Item>, Vec<&Item>) =
+            self.imports.iter().filter(|item| !allowed(item)).partition(|item| item.interface.starts_with("wasi:"));
+        if !wasi.is_empty() {
+            let interfaces: BTreeSet<&str> = wasi.iter().map(|item| item.interface.as_str()).collect();
+            return Err(Fault::new(
+                "plugin.imports-wasi",
+                format!("it wants {} from its system, and plugins get nothing: {}", plural(interfaces.len(), "interface"), list(interfaces)),
+                "Build it for `wasm32-unknown-unknown` (`arcus plugin build` does), and leave out files, sockets, clocks and the environment.",
+            ));
+        }
+        if others.iter().any(|item| InterfaceName::parse(&item.interface).is_some_and(|name| name.interface == "session")) {
+            return Err(Fault::new(
+                "plugin.hatch",
+                "it wants live access to nodes (`session`), which this Arcus does not give",
+                "Use a plugin that states steps instead.",
+            ));
+        }
+        if !others.is_empty() {
+            return Err(Fault::new(
+                "plugin.imports",
+                format!("it wants functions that no plugin gets: {}", list(others)),
+                "A plugin may import `log.emit` and `observe.ask`. Remove what needs more.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn manifest(&self) -> Result<Manifest, Fault> {
+        let section = match self.sections.as_slice() {
+            [] => return Err(Fault::new("plugin.manifest-missing", format!("it has no manifest (custom section `{SECTION}`)"), REBUILD)),
+            [section] => section,
+            more => return Err(Fault::new("plugin.manifest-wrong", format!("it has {} manifests", more.len()), REBUILD)),
+        };
+        let wrong = |message: String| Fault::new("plugin.manifest-wrong", message, "Mend `manifest.toml`, then build it again.");
+        if section.len() > MAX_MANIFEST {
+            return Err(wrong(format!("its manifest has {} bytes, of {MAX_MANIFEST} at most", section.len())));
+        }
+        Manifest::parse(section).map_err(|error| wrong(error.to_string()))
+    }
+
+    fn check_exports(&self, manifest: &Manifest) -> Result<(), Fault> {
+        let has = |(interface, function): &(&str, &str)| {
+            self.exports.iter().any(|item| {
+                item.function.as_deref() == Some(*function)
+                    && InterfaceName::parse(&item.interface).is_some_and(|name| name.interface == *interface)
+            })
+        };
+        let concerns: Vec<_> =
+            CONCERNS.into_iter().filter(|c| self.exports.iter().any(|i| InterfaceName::parse(&i.interface).is_some_and(|n| n.interface == c.as_str()))).collect();
+        let said = manifest.concern;
+        if concerns.iter().any(|found| *found != said) {
+            return Err(Fault::new(
+                "plugin.concern",
+                format!("its manifest says `{}`, but it exports the functions of {}", said.as_str(), list(concerns.iter().map(|c| c.as_str()))),
+                "Let `concern` in `manifest.toml` be the concern that the code implements, and implement one only.",
+            ));
+        }
+        let missing: Vec<String> = concern_functions(said).iter().filter(|f| !has(f)).map(|(i, f)| format!("{i}.{f}")).collect();
+        if !missing.is_empty() {
+            return Err(Fault::new(
+                "plugin.export-missing",
+                format!("a plugin of concern `{}` exports functions that it does not have: {}", said.as_str(), list(missing)),
+                "Implement the concern's trait of the SDK and export it with its macro.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Adds what of `ty` can be called, or gives access to something: types alone grant nothing.
+fn functions(types: &Types, name: &str, ty: &ComponentEntityType, items: &mut Vec<Item>) {
+    let ComponentEntityType::Instance(id) = ty else {
+        if !matches!(ty, ComponentEntityType::Type { .. }) {
+            items.push(Item { interface: name.to_owned(), function: None });
+        }
+        return;
+    };
+    for (export, item) in &types[*id].exports {
+        // Names of resources' functions (`[method]session.exec`) tell more than the resource itself.
+        if !matches!(item.ty, ComponentEntityType::Type { .. }) {
+            items.push(Item { interface: name.to_owned(), function: Some(export.clone()) });
+        }
+    }
+}
+
+/// At most eight of them: a component may have thousands.
+fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let mut names: Vec<String> = items.into_iter().map(|item| format!("`{}`", item.to_string())).collect();
+    let more = names.len().saturating_sub(8);
+    names.truncate(8);
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    names.join(", ")
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

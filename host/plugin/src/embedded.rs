@@ -1,0 +1,15 @@
+//! The first-party plugins, carried in the binary as WebAssembly.
+
+/// A plugin in the binary.
+#[derive(Debug, Clone, Copy)]
+pub struct Embedded {
+    /// Name of its crate and manifest, e.g. `storage-glusterfs`.
+    pub name: &'static str,
+    /// The component.
+    pub bytes: &'static [u8],
+}
+
+/// All that were built when the binary was (`cargo xtask plugins`), by name; none when they were not.
+pub fn embedded() -> &'static [Embedded] {
+    include!(concat!(env!("OUT_DIR"), "/embedded.rs"))
+}

@@ -1,0 +1,306 @@
+//! The sandbox itself: one engine for all plugins of a process, and loading into it.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    hash::Hasher,
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use arcus_contract::{
+    actions::Desired,
+    checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
+    facts::Request,
+    handoffs::{GatewayOffer, Input, NetworkOffer, PlatformDemand, StorageOffer},
+    types::Problem,
+};
+use arcus_plan::manifest::Manifest;
+use sha2::{Digest as _, Sha256};
+use wasmtime::{
+    Config, Engine,
+    component::{Component, ComponentExportIndex, InstancePre, Linker, types::ComponentItem},
+};
+
+use crate::{
+    Cache, Export, Fault, Inspection, Limits, LogLine, MAX_SIZE, Plugin,
+    guest::{self, Guest},
+    inspect, native,
+    plugin::Loaded,
+};
+
+/// Decides whether a plugin may ask this: `Err` is what it gets as its answer (`node.denied`).
+pub type Permit = Arc<dyn Fn(&Manifest, &Request) -> Result<(), Problem> + Send + Sync>;
+
+/// Where plugins' logs go.
+pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
+
+/// What a sandbox is made with.
+#[derive(Clone)]
+pub struct Options {
+    /// Vets what plugins ask.
+    pub permit: Permit,
+    /// Takes their logs.
+    pub log: LogSink,
+    /// Where compiled code is kept; none: compiled each time.
+    pub cache: Option<Arc<Cache>>,
+    /// How much a plugin may use.
+    pub limits: Limits,
+}
+
+impl Options {
+    /// No cache, the usual limits, logs dropped.
+    pub fn new(permit: Permit) -> Self {
+        Self { permit, log: Arc::new(|_| ()), cache: None, limits: Limits::default() }
+    }
+}
+
+/// Where a plugin comes from.
+#[derive(Debug, Clone)]
+pub enum Source<'a> {
+    /// A file of the operator.
+    File(&'a Path),
+    /// Bytes, and how to call them in errors.
+    Bytes(&'a str, &'a [u8]),
+}
+
+/// Why a plugin cannot be used, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("plugin {origin} cannot be used: {fault}")]
+pub struct LoadError {
+    /// Path, or name of an embedded plugin.
+    pub origin: String,
+    /// What is wrong, and what to do.
+    pub fault: Fault,
+}
+
+impl LoadError {
+    /// Stable dotted name.
+    pub fn code(&self) -> &'static str {
+        self.fault.code
+    }
+
+    /// What to do next.
+    pub fn help(&self) -> &str {
+        &self.fault.help
+    }
+}
+
+/// One per process. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+pub(crate) struct Inner {
+    engine: Engine,
+    linker: Linker<Guest>,
+    /// Of wasmtime's version, this machine's processor, and the settings below.
+    compatibility: [u8; 32],
+    pub(crate) options: Options,
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("limits", &self.0.options.limits).finish_non_exhaustive()
+    }
+}
+
+/// How often a running guest lets others run and its time is looked at.
+const TICK: Duration = Duration::from_millis(10);
+
+impl Sandbox {
+    /// Makes the engine and starts its clock, which ends with it.
+    ///
+    /// # Errors
+    /// When this machine cannot run WebAssembly, or has no thread left.
+    pub fn new(options: Options) -> Result<Self, LoadError> {
+        let host = |error: &dyn fmt::Display| LoadError {
+            origin: "engine".into(),
+            fault: Fault::new("plugin.engine", format!("this machine cannot run plugins: {error}"), "Report this with the kind of processor and system."),
+        };
+        let engine = Engine::new(&config(&options.limits)).map_err(|error| host(&error))?;
+        let mut linker = Linker::new(&engine);
+        guest::link(&mut linker).map_err(|error| host(&error))?;
+        let ticks = engine.weak();
+        thread::Builder::new()
+            .name("plugin-clock".into())
+            .spawn(move || {
+                while let Some(engine) = ticks.upgrade() {
+                    engine.increment_epoch();
+                    drop(engine);
+                    thread::sleep(TICK);
+                }
+            })
+            .map_err(|error| host(&error))?;
+        let mut hash = Sha(Sha256::new());
+        std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut hash);
+        Ok(Self(Arc::new(Inner { engine, linker, compatibility: hash.0.finalize().into(), options })))
+    }
+
+    /// Reads, checks and compiles a plugin (or takes its code from the cache). Runs nothing of it.
+    ///
+    /// # Errors
+    /// With what is wrong with it. A cache that cannot be written to is only logged.
+    pub async fn load(&self, source: Source<'_>) -> Result<Plugin, LoadError> {
+        let (origin, bytes) = match source {
+            Source::File(path) => (path.display().to_string(), Bytes::File(path.to_owned())),
+            Source::Bytes(name, bytes) => (name.to_owned(), Bytes::Here(bytes.to_vec())),
+        };
+        let inner = Arc::clone(&self.0);
+        let task = tokio::task::spawn_blocking(move || bytes.read().and_then(|bytes| inner.load(&bytes)));
+        let loaded = task.await.unwrap_or_else(|error| {
+            Err(Fault::new("plugin.compile", format!("its compilation ended without a result: {error}"), "Report this with the plugin's file."))
+        });
+        match loaded {
+            Ok(loaded) => Ok(Plugin::new(Arc::clone(&self.0), origin, loaded)),
+            Err(fault) => Err(LoadError { origin, fault }),
+        }
+    }
+}
+
+enum Bytes {
+    File(PathBuf),
+    Here(Vec<u8>),
+}
+
+impl Bytes {
+    fn read(self) -> Result<Vec<u8>, Fault> {
+        let path = match self {
+            Self::Here(bytes) => return Ok(bytes),
+            Self::File(path) => path,
+        };
+        let fault = |error: std::io::Error| {
+            Fault::new("plugin.unreadable", format!("it cannot be read: {error}"), "Check the path given in the cluster file under `plugins:`.")
+        };
+        let file = std::fs::File::open(&path).map_err(fault)?;
+        if !file.metadata().map_err(fault)?.is_file() {
+            return Err(fault(std::io::Error::other("it is no regular file")));
+        }
+        let mut bytes = Vec::new();
+        // One more than allowed, so that the check of the size sees it.
+        file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+        Ok(bytes)
+    }
+}
+
+impl Inner {
+    fn load(&self, bytes: &[u8]) -> Result<Loaded, Fault> {
+        let inspection = inspect(bytes)?;
+        let component = self.compile(bytes, &inspection)?;
+        let pre = self.linker.instantiate_pre(&component).map_err(|error| {
+            Fault::new(
+                "plugin.import-type",
+                format!("it imports a function of the contract with another type: {}", chain(&error)),
+                "Build it against the contract's own `wit/`, with the version of the SDK that belongs to this Arcus.",
+            )
+        })?;
+        let exports = exports(&component, &pre)?;
+        Ok(Loaded { pre, exports, inspection })
+    }
+
+    fn compile(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, Fault> {
+        let key = hex::encode(Sha256::new().chain_update(&inspection.digest).chain_update(self.compatibility).finalize());
+        if let Some(cache) = &self.options.cache
+            && let Some(artefact) = cache.get(&key)
+        {
+            match native::revive(&self.engine, &artefact) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::warn!(key, error = %chain(&error), "compiled plugin ignored"),
+            }
+        }
+        let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
+            Fault::new(
+                "plugin.compile",
+                format!("it does not compile: {}", chain(&error)),
+                "The file is damaged, or uses a proposal of WebAssembly that plugins may not use. Get or build it again.",
+            )
+        })?;
+        if let Some(cache) = &self.options.cache
+            && let Err(error) = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.put(&key, &code))
+        {
+            tracing::warn!(key, %error, "compiled plugin not kept");
+        }
+        Ok(component)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+fn config(limits: &Limits) -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(1 << 20)
+        // No async functions in the contract: calls are three times cheaper without the support for them.
+        .concurrency_support(false)
+        // Reserves what a guest may have, instead of 4 GiB each: works where address space is limited.
+        .memory_reservation(limits.memory as u64)
+        .memory_reservation_for_growth(0)
+        // What two processors may answer differently, and what nobody needs.
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false);
+    config
+}
+
+/// Finds the functions that the host calls, and checks their types against this build's contract.
+fn exports(component: &Component, pre: &InstancePre<Guest>) -> Result<HashMap<Export, ComponentExportIndex>, Fault> {
+    type Problems = Vec<Problem>;
+    let mut found = HashMap::new();
+    let types = pre.instance_type();
+    for export in Export::ALL {
+        let (interface, function) = export.names();
+        let name = format!("arcus:plugin/{interface}@{}", crate::CONTRACT_VERSION);
+        let Some((_, instance)) = component.get_export(None, name.as_str()) else { continue };
+        let Some((ComponentItem::ComponentFunc(ty), index)) = component.get_export(Some(&instance), function) else { continue };
+        let checked = match export {
+            Export::Plan | Export::Rollback | Export::Confirm => ty.typecheck::<(&Input,), (Result<Desired, Problems>,)>(&types),
+            Export::Judge => ty.typecheck::<(&Input, &[Weighing], &[Seen]), (Vec<Verdict>,)>(&types),
+            Export::Verify => ty.typecheck::<(&Input,), (Result<Verified, Problems>,)>(&types),
+            Export::Drills => ty.typecheck::<(&Input,), (Result<Vec<Drill>, Problems>,)>(&types),
+            Export::Demands => ty.typecheck::<(&Input,), (Result<PlatformDemand, Problems>,)>(&types),
+            Export::OfferStorage => ty.typecheck::<(&Input,), (Result<StorageOffer, Problems>,)>(&types),
+            Export::OfferNetwork => ty.typecheck::<(&Input,), (Result<NetworkOffer, Problems>,)>(&types),
+            Export::OfferGateway => ty.typecheck::<(&Input,), (Result<GatewayOffer, Problems>,)>(&types),
+            Export::Inspect => ty.typecheck::<(&Input,), (Result<Vec<Check>, Problems>,)>(&types),
+        };
+        if let Err(error) = checked {
+            return Err(Fault::new(
+                "plugin.export-type",
+                format!("its `{export}` has another type than the contract's: {}", chain(&error)),
+                "Build it against the contract's own `wit/`, with the version of the SDK that belongs to this Arcus.",
+            ));
+        }
+        found.insert(export, index);
+    }
+    Ok(found)
+}
+
+/// All causes in one line.
+fn chain(error: &wasmtime::Error) -> String {
+    let text = format!("{error:#}");
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(500) {
+        line.truncate(end);
+    }
+    line
+}
+
+/// Feeds a hash of Rust into one that is the same in every run.
+struct Sha(Sha256);
+
+impl Hasher for Sha {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
