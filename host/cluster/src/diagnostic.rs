@@ -174,18 +174,10 @@ pub(crate) fn in_order(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     if found.len() > MOST {
         // An error must not be cut off by a hundred warnings before it.
         found.sort_by_key(|one| one.severity != Severity::Error);
-        let more = found.len() - MOST;
         found.truncate(MOST);
-        let source = found[0].source.clone();
-        found.push(
-            Diagnostic::about(
-                &source,
-                "file.more",
-                format!("and {more} more findings, not shown"),
-            )
-            .help("mend the ones above and check again")
-            .note(),
-        );
+        let message = format!("only the first {MOST} findings are shown, errors before others");
+        let more = Diagnostic::about(&found[0].source, "file.more", message);
+        found.push(more.help("mend these and check again").note());
     }
     found
 }

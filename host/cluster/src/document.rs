@@ -35,7 +35,7 @@ pub struct Document {
     pub preflight: Preflight,
     /// Where the components of plugins are that do not come with Arcus: name of the plugin, and path below this file's folder.
     #[serde(default)]
-    #[schemars(extend("propertyNames" = {"pattern": PLUGIN_NAME, "x-expected": "the name of a plugin, such as `storage-moosefs`", "x-code": "bad-name"}))]
+    #[schemars(extend("propertyNames" = {"pattern": PLUGIN_NAME, "x-expected": "the name of a plugin (such as `storage-moosefs`)", "x-code": "bad-name"}))]
     pub plugins: BTreeMap<String, String>,
 }
 
@@ -104,7 +104,7 @@ pub struct NodeEntry {
     #[schemars(extend("pattern" = LABEL, "x-expected" = SAY_LABEL, "x-code" = "bad-name"))]
     pub name: String,
     /// IP address by which the other nodes reach it.
-    #[schemars(extend("pattern" = "^[0-9a-fA-F.:]+$", "x-expected" = "an IP address (IPv4 or IPv6, no name, no port)", "x-code" = "bad-address"))]
+    // Its form is checked by a rule, which can say more than a pattern.
     pub address: String,
     /// What it is for.
     #[schemars(length(min = 1), extend("uniqueItems" = true))]

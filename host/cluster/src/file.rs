@@ -184,8 +184,8 @@ impl File {
             .map(|place| &self.source.text()[place.value.clone()])
     }
 
-    fn found(&self, kind: &str, base: &str, finding: Finding) -> Option<Diagnostic> {
-        let pointer = format!("{base}{}", finding.pointer);
+    fn found(&self, kind: &str, finding: Finding) -> Option<Diagnostic> {
+        let pointer = finding.pointer;
         if self
             .broken
             .iter()
@@ -223,10 +223,10 @@ impl File {
             None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
             Some(value) => value.clone(),
         };
-        let findings = checker.check(&mut value, &|at| self.written(&format!("{pointer}{at}")));
+        let findings = checker.check(pointer, &mut value, &|at| self.written(at));
         let found: Vec<_> = findings
             .into_iter()
-            .filter_map(|finding| self.found("config", pointer, finding))
+            .filter_map(|finding| self.found("config", finding))
             .collect();
         if found.is_empty() {
             Ok(value)
@@ -243,10 +243,10 @@ impl File {
     /// The model; or all that is wrong, warnings and notes included.
     pub fn cluster(&self) -> Result<Cluster, Vec<Diagnostic>> {
         let mut value = self.value.clone();
-        let findings = Checker::of_document().check(&mut value, &|at| self.written(at));
+        let findings = Checker::of_document().check("", &mut value, &|at| self.written(at));
         let mut found: Vec<_> = findings
             .into_iter()
-            .filter_map(|finding| self.found("cluster", "", finding))
+            .filter_map(|finding| self.found("cluster", finding))
             .collect();
         found.extend(self.mistakes.iter().cloned());
         found.extend(rules::check(&Sketch::of(self, &value), self.dir.as_ref()));

@@ -97,9 +97,13 @@ pub struct Jump {
 /// What plugins are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Concern {
+    /// Storage that all managers and compute nodes share.
     Storage,
+    /// The network between containers.
     Network,
+    /// The address users come in by.
     Gateway,
+    /// What all this is for.
     Platform,
 }
 

@@ -22,7 +22,7 @@ pub fn schema() -> Value {
 pub struct Finding {
     /// Last part of the code.
     pub code: String,
-    /// Relative to the checked value.
+    /// From the root of the file.
     pub pointer: String,
     /// The key is wrong, not the value.
     pub on_key: bool,
@@ -56,16 +56,20 @@ impl Checker {
         Ok(Self { schema, validator })
     }
 
-    /// All mistakes in `value`. Where text is wanted and a number is written without quotes, the text as `written` is taken:
+    /// All mistakes in `value`, which stands at `base` in its file. Where text is wanted and a number is written without quotes, the text as `written` is taken:
     /// `version: 5.10` is `"5.10"`.
     pub fn check<'t>(
         &self,
+        base: &str,
         value: &mut Value,
         written: &dyn Fn(&str) -> Option<&'t str>,
     ) -> Vec<Finding> {
-        loop {
+        let mut findings = Vec::new();
+        // A second round is usual where there were numbers, a third needs alternatives within alternatives.
+        for _ in 0..8 {
             let mut pass = Pass {
                 schema: &self.schema,
+                base,
                 written,
                 findings: Vec::new(),
                 texts: Vec::new(),
@@ -73,24 +77,24 @@ impl Checker {
             for error in self.validator.iter_errors(value) {
                 pass.take(&error);
             }
-            let Pass {
-                findings, texts, ..
-            } = pass;
-            // Each round turns numbers into text, so there are no more rounds than numbers; in practice two.
+            let texts = pass.texts;
+            findings = pass.findings;
             if texts.is_empty() {
-                return findings;
+                break;
             }
             for (at, text) in texts {
-                if let Some(place) = value.pointer_mut(&at) {
+                if let Some(place) = value.pointer_mut(&at[base.len()..]) {
                     *place = Value::String(text);
                 }
             }
         }
+        findings
     }
 }
 
 struct Pass<'a, 't> {
     schema: &'a Value,
+    base: &'a str,
     written: &'a dyn Fn(&str) -> Option<&'t str>,
     findings: Vec<Finding>,
     /// What is to be taken as text: where, and which.
@@ -98,8 +102,11 @@ struct Pass<'a, 't> {
 }
 
 impl<'a> Pass<'a, '_> {
+    /// Ten times what is ever shown: some are dropped as echoes of others.
+    const MOST: usize = 1000;
+
     fn take(&mut self, error: &ValidationError<'_>) {
-        let at = error.instance_path().as_str();
+        let at = &self.at(error);
         let holder = self.holder(error);
         match error.kind() {
             Kind::AdditionalProperties { unexpected }
@@ -142,7 +149,7 @@ impl<'a> Pass<'a, '_> {
             }
             Kind::PropertyNames { error: inner } => {
                 let key = inner.instance().as_str().unwrap_or_default();
-                let names = holder.get("propertyNames").unwrap_or(&Value::Null);
+                let names = holder.get("propertyNames").unwrap_or(holder);
                 let expected = names
                     .get("x-expected")
                     .and_then(Value::as_str)
@@ -261,10 +268,7 @@ impl<'a> Pass<'a, '_> {
                     }
                     _ => continue,
                 }
-                holder = holder.or(Some((
-                    one.instance_path().as_str().to_owned(),
-                    one.instance().clone().into_owned(),
-                )));
+                holder = holder.or(Some((self.at(one), one.instance().clone().into_owned())));
             }
         }
         if let Some((at, value)) = holder {
@@ -313,6 +317,11 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
+    /// Where the value is, from the root of the file.
+    fn at(&self, error: &ValidationError<'_>) -> String {
+        format!("{}{}", self.base, error.instance_path())
+    }
+
     /// The schema that has the broken keyword.
     fn holder(&self, error: &ValidationError<'_>) -> &'a Value {
         let schema: &'a Value = self.schema;
@@ -329,6 +338,9 @@ impl<'a> Pass<'a, '_> {
         message: String,
         help: Option<String>,
     ) {
+        if self.findings.len() >= Self::MOST {
+            return;
+        }
         self.findings.push(Finding {
             code: code.to_owned(),
             pointer,
@@ -442,7 +454,7 @@ mod tests {
     fn check(schema: Value, mut value: Value) -> Vec<String> {
         let checker = Checker::new(schema).unwrap();
         let mut found: Vec<String> = checker
-            .check(&mut value, &|_| None)
+            .check("", &mut value, &|_| None)
             .into_iter()
             .map(|one| {
                 format!(
@@ -545,7 +557,7 @@ mod tests {
         }))
         .unwrap();
         let mut value = json!({"version": 5.1, "maybe": 1, "of": 5.1, "both": 5.1});
-        let found = checker.check(&mut value, &|at| match at {
+        let found = checker.check("", &mut value, &|at| match at {
             "/maybe" => Some("0x01"),
             _ => Some("5.10"),
         });
@@ -555,7 +567,7 @@ mod tests {
             json!({"version": "5.10", "maybe": "0x01", "of": "5.10", "both": 5.1})
         );
         let mut value = json!({"version": 5});
-        let found = checker.check(&mut value, &|_| Some("5"));
+        let found = checker.check("", &mut value, &|_| Some("5"));
         assert_eq!(found.len(), 1, "the text is checked as such");
         assert_eq!(found[0].code, "wrong-form");
     }

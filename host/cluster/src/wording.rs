@@ -173,7 +173,10 @@ pub fn say(
         holder
             .get("description")
             .and_then(Value::as_str)
-            .map(|text| format!("{}: {text}", pointer::short(at)))
+            .map(|text| match pointer::short(at) {
+                key if key.is_empty() => text.to_owned(),
+                key => format!("{key}: {text}"),
+            })
     };
     match error.kind() {
         Kind::Type { kind } => {

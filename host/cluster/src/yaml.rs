@@ -147,18 +147,19 @@ fn unwanted_characters(source: &Source) -> Vec<Diagnostic> {
             _ => {}
         }
         // A line of white space alone, or a comment, indents nothing.
-        if indenting && c != '#' {
-            if let Some(tab) = tab {
-                found.push(
-                    Diagnostic::about(
-                        source,
-                        "yaml.tab",
-                        "a tab indents this line, and YAML knows only spaces for that",
-                    )
-                    .help("indent with spaces; most editors can turn tabs into spaces")
-                    .at(tab..tab + 1),
-                );
-            }
+        if indenting
+            && c != '#'
+            && let Some(tab) = tab
+        {
+            found.push(
+                Diagnostic::about(
+                    source,
+                    "yaml.tab",
+                    "a tab indents this line, and YAML knows only spaces for that",
+                )
+                .help("indent with spaces; most editors can turn tabs into spaces")
+                .at(tab..tab + 1),
+            );
         }
         indenting = false;
     }
@@ -225,7 +226,7 @@ fn not_yaml(source: &Source, at: usize, info: &str) -> Diagnostic {
             format!("this is no YAML: {info}"),
             "a quote is opened and not closed",
         ),
-        _ if info.contains("flow") => (
+        _ if info.contains("flow") || info.contains("only valid inside a block") => (
             "yaml.syntax",
             format!("this is no YAML: {info}"),
             "a `[` or `{` is not closed, or a comma is missing",
@@ -401,8 +402,8 @@ impl Reader<'_> {
     }
 
     fn refuse_extras(&mut self, anchor: usize, tag: bool, bytes: &Range<usize>) {
-        let place = line_at(self.source, bytes.start);
         if anchor != 0 {
+            let place = line_at(self.source, bytes.start);
             self.refuse(
                 "yaml.anchor",
                 "an anchor (`&`)",
@@ -411,6 +412,7 @@ impl Reader<'_> {
             );
         }
         if tag {
+            let place = line_at(self.source, bytes.start);
             self.refuse(
                 "yaml.tag",
                 "a tag (`!`)",

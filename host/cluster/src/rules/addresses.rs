@@ -20,15 +20,7 @@ pub fn usable(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         if let Some(text) = node.get("address").and_then(Value::as_str) {
             let at = pointer::join(&at.pointer, "address");
             match ip(text) {
-                // What has other characters is told by the schema.
-                None if text
-                    .chars()
-                    .all(|c| c.is_ascii_hexdigit() || c == '.' || c == ':')
-                    && !text.is_empty() =>
-                {
-                    found.push(no_address(sketch, &at, text))
-                }
-                None => {}
+                None => found.push(no_address(sketch, &at, text)),
                 Some(ip) => found.extend(why_not(ip).map(|why| {
                     sketch
                         .file
@@ -70,11 +62,15 @@ pub fn usable(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     found
 }
 
+/// Says what it is instead, as far as that can be told.
 fn no_address(sketch: &Sketch<'_>, at: &str, text: &str) -> Diagnostic {
     let help = match text.parse::<IpNet>() {
         Ok(_) => "write it without the `/` and what follows",
         Err(_) if text.parse::<std::net::SocketAddr>().is_ok() => {
             "write it without the port; that goes into `ssh: { port: … }`"
+        }
+        Err(_) if text.contains(|c: char| c.is_alphabetic()) && !text.contains(':') => {
+            "write the address itself: a name may lead elsewhere on another node, or nowhere"
         }
         Err(_) => {
             "an IPv4 address is four numbers from 0 to 255 without leading zeros, `10.0.0.11`; an IPv6 address is like `fd00::11`"
@@ -166,7 +162,7 @@ pub fn unique_over_ssh(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         .iter()
         .filter(|node| node.address.is_none_or(|address| addresses[&address] == 1))
         .filter_map(|node| {
-            let own = pointer::join(&node.pointer, "ssh/address").replace("~1", "/");
+            let own = format!("{}/ssh/address", node.pointer);
             let at = if sketch.value.pointer(&own).is_some() {
                 own
             } else {
