@@ -2,6 +2,7 @@
 
 mod contract;
 mod lab;
+mod plugins;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,11 @@ enum Task {
         #[command(subcommand)]
         lab: lab::Lab,
     },
+    /// Build the crates in `plugins/` into components, `target/plugins/<name>.wasm`.
+    Plugins {
+        /// Only these; all when none is named.
+        names: Vec<String>,
+    },
     /// Write the Rust types of the contract from `wit/`.
     Contract {
         /// Only compare; fail when they are out of date.
@@ -39,6 +45,7 @@ fn root() -> PathBuf {
 fn main() -> Result<()> {
     match Args::parse().task {
         Task::Lab { lab } => lab::run(&root(), lab),
+        Task::Plugins { names } => plugins::build(&root(), &names),
         Task::Contract { check } => contract::generate(&root(), check),
     }
 }
