@@ -1,1 +1,40 @@
-//! To be written.
+//! The engine: from a cluster file and its plugins to a planned, applied, verified and drilled cluster.
+//!
+//! It never prints, prompts, exits or reads the environment: what happens is told as [`Event`]s, what went wrong as a
+//! [`Fault`], and what the operator has bound (login, artifacts, secrets) is handed in with [`Setup`].
+//!
+//! ```text
+//! Setup ── Engine::open ──▶ Engine ── plan ──▶ Proposal ── apply ──▶ Applied ── verify ──▶ Verified
+//!            cluster file,     │       asks in one round trip per node, vets, leaves out what is so already
+//!            plugins, hand-offs└ status, preflight, drill, unlock
+//! ```
+
+mod apply;
+mod cast;
+mod change;
+mod drill;
+mod engine;
+mod event;
+mod fault;
+mod fleet;
+mod journal;
+mod lock;
+mod outlook;
+mod pass;
+mod proposal;
+mod run;
+mod status;
+mod vault;
+mod verify;
+
+pub use apply::{Applied, ApplyOptions};
+pub use arcus_contract as contract;
+pub use drill::{DrillOptions, DrillReport, PowerHook};
+pub use engine::{Engine, Operator, Setup};
+pub use event::{Event, Events, StepEnd};
+pub use fault::{Fault, Kind, Trouble};
+pub use journal::{Entry, Journal};
+pub use lock::Holder;
+pub use proposal::{Diff, PlannedLater, PlannedStep, Proposal};
+pub use status::Status;
+pub use verify::{CheckReport, Verified};

@@ -186,9 +186,27 @@ impl Sequence {
             })
     }
 
+    /// The steps that travel in one script, beginning with a ready one: those of its node that would run right behind it.
+    pub fn batch(&self, first: usize) -> Vec<usize> {
+        let mut batch = vec![first];
+        for place in first + 1..self.items.len() {
+            let item = &self.items[place];
+            if item.state != State::Waiting || item.step.node != self.items[first].step.node {
+                continue;
+            }
+            if self.may_follow(&batch, place) {
+                batch.push(place);
+            } else if self.after[place].iter().all(|before| self.items[*before].state.is_over() || batch.contains(before)) {
+                // It is next, and wants to travel alone.
+                break;
+            }
+        }
+        batch
+    }
+
     /// Whether this step may travel in one script behind `batch`, the steps of its node that go right before it.
     /// What is disruptive, grouped, once-only, long, or waits for a goal travels alone or ends its batch.
-    pub fn may_follow(&self, batch: &[usize], place: usize) -> bool {
+    fn may_follow(&self, batch: &[usize], place: usize) -> bool {
         let (Some(last), item) = (batch.last(), &self.items[place]) else { return false };
         let last = &self.items[*last];
         let plain = |item: &Item| {

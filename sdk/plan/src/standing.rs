@@ -58,7 +58,8 @@ pub fn standing(step: &Step, seen: &[Answer], verdict: Option<&Verdict>, content
         (Standing::Satisfied, Some(verdict)) => match verdict {
             Verdict::Met => Standing::Satisfied,
             Verdict::Unmet(what) => Standing::Open(what.clone()),
-            // It may well be mended by performing the step; only afterwards is it final.
+            // What is done once is never tried over a failure. Anything else may well be mended by performing it.
+            Verdict::Failed(problem) if step.once => Standing::Refused(problem.clone()),
             Verdict::Failed(problem) => Standing::Open(problem.message.clone()),
         },
         (standing, _) => standing,

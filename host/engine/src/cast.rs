@@ -1,0 +1,236 @@
+//! The plugins a cluster file uses, each with its input: config checked, and all that the others promised handed over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arcus_cluster::{Cluster, Concern, Diagnostic, File, Use};
+use arcus_contract::handoffs::{Handed, Input, PlatformDemand};
+use arcus_contract::types::Problem;
+use arcus_plan::manifest::{self, Manifest};
+use arcus_plugin::{Embedded, Failure, Plugin, Sandbox, Source};
+
+use crate::fault::{Fault, Kind, Trouble};
+
+/// A plugin and what each of its functions is given.
+pub struct Role {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Its input.
+    pub input: Input,
+    /// Where its section is in the cluster file.
+    pub pointer: String,
+}
+
+/// All plugins of a cluster, in the order in which their plans are put together.
+pub struct Cast {
+    /// Storage, network, gateway, platform, as far as the file uses them.
+    pub roles: Vec<Role>,
+    /// The inspection of the machines.
+    pub preflight: Option<Role>,
+}
+
+impl Cast {
+    /// Loads what the file uses, checks each section against its plugin's schema, and lets the plugins make their promises.
+    ///
+    /// # Errors
+    /// All mistakes at once: missing plugins, sections that do not fit, what the plugins themselves find wrong.
+    pub async fn load(sandbox: &Sandbox, embedded: &[Embedded], file: &File, cluster: &Cluster, read: impl Fn(&str) -> std::io::Result<Vec<u8>>) -> Result<Self, Fault> {
+        let known: Vec<&str> = embedded.iter().map(|plugin| plugin.name).collect();
+        let unknown = file.unknown_plugins(cluster, &known);
+        if !unknown.is_empty() {
+            return Err(Fault::file(unknown));
+        }
+        let mut diagnostics = Vec::new();
+        let mut roles = Vec::new();
+        for used in cluster.uses() {
+            let plugin = load(sandbox, embedded, cluster, &used.plugin, &read).await?;
+            expect_concern(&plugin, used)?;
+            match file.config(&used.pointer, &plugin.manifest().schema) {
+                Ok(config) => roles.push(Role { input: input(cluster, &config), plugin, pointer: used.pointer.clone() }),
+                Err(found) => diagnostics.extend(found),
+            }
+        }
+        let preflight = match known.iter().find(|name| **name == "preflight") {
+            Some(name) => {
+                let plugin = load(sandbox, embedded, cluster, name, &read).await?;
+                let config = serde_json::json!({});
+                Some(Role { input: input(cluster, &config), plugin, pointer: "/preflight".into() })
+            }
+            None => None,
+        };
+        if !diagnostics.is_empty() {
+            return Err(Fault::file(diagnostics));
+        }
+        let mut cast = Self { roles, preflight };
+        cast.hand_over(file, cluster).await?;
+        Ok(cast)
+    }
+
+    /// Manifests by plugin name, the preflight's included.
+    pub fn manifests(&self) -> BTreeMap<String, Arc<Manifest>> {
+        let all = self.roles.iter().chain(&self.preflight);
+        all.map(|role| (role.plugin.name().to_owned(), role.plugin.manifest().clone())).collect()
+    }
+
+    /// Digests by plugin name.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        self.roles.iter().map(|role| (role.plugin.name().to_owned(), role.plugin.digest().to_owned())).collect()
+    }
+
+    /// Demands first, then offers: both from the file alone, so that all plans can be made at once.
+    async fn hand_over(&mut self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
+        let mut found = Findings { file, diagnostics: vec![], troubles: vec![] };
+        let mut handed = Handed { demands: no_demands(), storage: vec![], network: None, gateway: None, others: vec![] };
+        for role in &self.roles {
+            if role.plugin.manifest().concern == manifest::Concern::Platform {
+                match role.plugin.demands(&role.input).await {
+                    Ok(demands) => handed.demands = demands,
+                    Err(failure) => found.add(role, failure),
+                }
+            }
+        }
+        let offers: Vec<usize> = (0..self.roles.len()).collect();
+        for place in offers {
+            self.roles[place].input.handed.demands = handed.demands.clone();
+            let role = &self.roles[place];
+            match role.plugin.manifest().concern {
+                manifest::Concern::Storage => match role.plugin.offer_storage(&role.input).await {
+                    Ok(offer) => {
+                        let name = cluster.storage.as_ref().map(|used| used.name.clone()).unwrap_or_default();
+                        handed.storage.push((name, offer));
+                    }
+                    Err(failure) => found.add(role, failure),
+                },
+                manifest::Concern::Network => match role.plugin.offer_network(&role.input).await {
+                    Ok(offer) => handed.network = Some(offer),
+                    Err(failure) => found.add(role, failure),
+                },
+                manifest::Concern::Gateway => match role.plugin.offer_gateway(&role.input).await {
+                    Ok(offer) => handed.gateway = Some(offer),
+                    Err(failure) => found.add(role, failure),
+                },
+                _ => {}
+            }
+        }
+        for role in self.roles.iter_mut().chain(&mut self.preflight) {
+            role.input.handed = handed.clone();
+        }
+        found.into_result()
+    }
+}
+
+/// What plugins found wrong, put to its place in the file where it has one.
+struct Findings<'a> {
+    file: &'a File,
+    diagnostics: Vec<Diagnostic>,
+    troubles: Vec<Trouble>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, role: &Role, failure: Failure) {
+        match failure {
+            Failure::Problems(problems) => {
+                for problem in problems {
+                    match place(self.file, role, &problem) {
+                        Some(diagnostic) => self.diagnostics.push(diagnostic),
+                        None => self.troubles.push(Trouble::of(Some(role.plugin.name()), problem)),
+                    }
+                }
+            }
+            Failure::Call(error) => self.troubles.push(broken(&error)),
+        }
+    }
+
+    fn into_result(self) -> Result<(), Fault> {
+        if self.diagnostics.is_empty() && self.troubles.is_empty() {
+            return Ok(());
+        }
+        Err(Fault { kind: Kind::Input, troubles: self.troubles, diagnostics: self.diagnostics })
+    }
+}
+
+/// A plugin's problem with a pointer into its config, as a finding in the file.
+pub fn place(file: &File, role: &Role, problem: &Problem) -> Option<Diagnostic> {
+    let pointer = problem.pointer.as_deref()?;
+    let diagnostic = file.diagnose(&problem.code, &format!("{}{pointer}", role.pointer), problem.message.clone());
+    Some(match &problem.help {
+        Some(help) => diagnostic.help(help.clone()),
+        None => diagnostic,
+    })
+}
+
+/// A plugin that failed instead of answering.
+pub fn broken(error: &arcus_plugin::CallError) -> Trouble {
+    Trouble {
+        code: error.code().into(),
+        message: error.to_string(),
+        help: Some(error.help().into()),
+        plugin: Some(error.plugin.clone()),
+        tail: (!error.backtrace.is_empty()).then(|| error.backtrace.join("\n")),
+        ..Trouble::default()
+    }
+}
+
+fn no_demands() -> PlatformDemand {
+    PlatformDemand { shared: None, gateway_health: None, gateway_unit: None }
+}
+
+fn input(cluster: &Cluster, config: &serde_json::Value) -> Input {
+    Input {
+        cluster_id: cluster.id.to_string(),
+        cluster: cluster.name.clone(),
+        config: config.to_string(),
+        nodes: cluster.nodes.iter().map(|member| member.node.clone()).collect(),
+        handed: Handed { demands: no_demands(), storage: vec![], network: None, gateway: None, others: vec![] },
+    }
+}
+
+async fn load(
+    sandbox: &Sandbox,
+    embedded: &[Embedded],
+    cluster: &Cluster,
+    name: &str,
+    read: &impl Fn(&str) -> std::io::Result<Vec<u8>>,
+) -> Result<Plugin, Fault> {
+    let loaded = if let Some(outside) = cluster.plugins.get(name) {
+        let bytes = read(&outside.path).map_err(|error| {
+            Fault::new(Kind::Input, "plugin.unreadable", format!("{}: {error}", outside.path)).help("the path is relative to the cluster file")
+        })?;
+        sandbox.load(Source::Bytes(&outside.path, &bytes)).await
+    } else {
+        let plugin = embedded.iter().find(|plugin| plugin.name == name);
+        let plugin = plugin.ok_or_else(|| Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}`")))?;
+        sandbox.load(Source::Bytes(plugin.name, plugin.bytes)).await
+    };
+    let plugin = loaded.map_err(|error| {
+        Fault::one(
+            Kind::Input,
+            Trouble {
+                code: error.code().into(),
+                message: error.to_string(),
+                help: Some(error.help().into()),
+                plugin: Some(name.to_owned()),
+                ..Trouble::default()
+            },
+        )
+    })?;
+    if plugin.name() != name {
+        let message = format!("the component under the name `{name}` calls itself `{}`", plugin.name());
+        return Err(Fault::new(Kind::Input, "plugin.other-name", message));
+    }
+    Ok(plugin)
+}
+
+fn expect_concern(plugin: &Plugin, used: &Use) -> Result<(), Fault> {
+    let wanted = match used.concern {
+        Concern::Storage => manifest::Concern::Storage,
+        Concern::Network => manifest::Concern::Network,
+        Concern::Gateway => manifest::Concern::Gateway,
+        Concern::Platform => manifest::Concern::Platform,
+    };
+    if plugin.manifest().concern == wanted {
+        return Ok(());
+    }
+    let message = format!("`{}` is a plugin for {}, not for {}", plugin.name(), plugin.manifest().concern.as_str(), used.concern);
+    Err(Fault::new(Kind::Input, "plugin.other-concern", message))
+}

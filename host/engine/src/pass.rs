@@ -1,0 +1,260 @@
+//! One planning pass: all plugins plan at once, every step is vetted, and what is so already is left out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arcus_contract::actions::{Action, Desired, Step};
+use arcus_contract::checks::{Seen, Verdict, Weighing};
+use arcus_contract::facts::{Answer, Request};
+use arcus_contract::files::{Content, Piece};
+use arcus_contract::types::Problem;
+use arcus_plan::manifest::{Manifest, Secret};
+use arcus_plan::sequence::Sequence;
+use arcus_plan::standing::{self, Standing};
+use arcus_plan::vet;
+use arcus_plugin::{Failure, Plugin, Round, Wanted};
+use futures::future::join_all;
+
+use crate::cast::{Role, broken, place};
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::fault::{Fault, Kind, Trouble};
+use crate::observer::Observer;
+use crate::vault::{Known, NodeFiles, Vault};
+
+/// What one pass saw: the whole plan of every plugin, and where each step stands.
+pub struct Outlook {
+    /// All steps, what was seen of them, and what holds between them.
+    pub sequence: Sequence,
+    /// Per step of the sequence: the answers to its looks.
+    pub seen: Vec<Vec<Answer>>,
+    /// Per step of the sequence: the plugin's place in the cast.
+    pub roles: Vec<usize>,
+    /// Every plan as it was stated, by plugin.
+    pub stated: Vec<(String, Vec<Step>)>,
+    /// What plugins want the operator to know.
+    pub warnings: Vec<(String, Problem)>,
+    /// Files to carry over.
+    pub node_files: NodeFiles,
+    /// Generated secrets without a value, or not on every node that uses them: key → (plugin, name, users).
+    pub secrets: BTreeMap<String, (String, String, BTreeSet<String>)>,
+    /// Questions that got no answer because of the node: the run cannot end as done.
+    pub unanswered: BTreeMap<String, Problem>,
+    /// What was asked and answered; for fetching ahead.
+    pub rounds: usize,
+}
+
+impl Engine {
+    pub(crate) fn round(&self) -> (Arc<Observer>, Round) {
+        let observer = Arc::new(Observer::new(self.fleet.clone(), self.vault.clone(), self.cast.manifests()));
+        (observer.clone(), Round::new(observer))
+    }
+
+    /// Plans, vets, looks, judges.
+    pub(crate) async fn pass(&self) -> Result<Outlook, Fault> {
+        let (observer, round) = self.round();
+        self.emit(Event::Phase { name: "observe" });
+        let plans = self.plans(&round).await?;
+        self.vet(&plans)?;
+
+        self.emit(Event::Phase { name: "compare" });
+        let mut secrets = BTreeMap::new();
+        for (role, desired) in self.cast.roles.iter().zip(&plans) {
+            for step in &desired.steps {
+                want_contents(&observer, role.plugin.manifest(), step, &mut secrets);
+            }
+        }
+        // One round trip per node for the targets and the goals of all plugins together.
+        let mut wanted = Vec::new();
+        for (role, desired) in self.cast.roles.iter().zip(&plans) {
+            for step in &desired.steps {
+                let requests = standing::looks(step).into_iter().chain(goal_requests(step));
+                wanted.extend(requests.map(|request| Wanted::new(role.plugin.name(), request)));
+            }
+        }
+        let mut answers = round.look(wanted).await.into_iter();
+        let node_files = observer.node_files();
+        self.refuse_conflicts(&secrets)?;
+
+        let mut unanswered = BTreeMap::new();
+        for (wanted, answer) in round.snapshot() {
+            if let Err(problem) = answer
+                && is_nodes_fault(&problem)
+            {
+                unanswered.entry(wanted.request.node.clone()).or_insert(problem);
+            }
+        }
+
+        let (mut ordered, mut seen, mut roles, mut warnings, mut stated) = (vec![], vec![], vec![], vec![], vec![]);
+        for (place, (role, desired)) in self.cast.roles.iter().zip(&plans).enumerate() {
+            let name = role.plugin.name().to_owned();
+            let mut looked = Vec::with_capacity(desired.steps.len());
+            let mut goals = Vec::new();
+            for (number, step) in desired.steps.iter().enumerate() {
+                let targets: Vec<Answer> = answers.by_ref().take(standing::looks(step).len()).collect();
+                let goal: Vec<(Request, Answer)> = goal_requests(step).zip(answers.by_ref()).collect();
+                if step.goal.is_some() {
+                    goals.push((number, goal));
+                }
+                looked.push(targets);
+            }
+            let verdicts = judge(role, &desired.steps, &goals).await?;
+            let contents = self.vault.contents(role.plugin.manifest(), &node_files);
+            let mut steps = Vec::with_capacity(desired.steps.len());
+            for (number, (step, targets)) in desired.steps.iter().zip(looked).enumerate() {
+                let verdict = verdicts.get(&number);
+                let mut standing = standing::standing(step, &targets, verdict.map(|(verdict, _)| verdict), &contents);
+                if let (Standing::Open(_), Some((_, Some(problem)))) = (&standing, verdict) {
+                    standing = Standing::Unknown(problem.clone());
+                }
+                steps.push((step.clone(), standing));
+                seen.push(targets);
+                roles.push(place);
+            }
+            warnings.extend(desired.warnings.iter().map(|warning| (name.clone(), warning.clone())));
+            stated.push((name.clone(), desired.steps.clone()));
+            ordered.push((name, steps));
+        }
+        let sequence = Sequence::new(ordered).map_err(|tangle| {
+            Fault::new(Kind::Step, "plan.tangled", tangle.to_string()).help("this is a mistake in a plugin, or a plugin is missing in the cluster file")
+        })?;
+        Ok(Outlook { sequence, seen, roles, stated, warnings, node_files, secrets, unanswered, rounds: round.fetches() })
+    }
+
+    async fn plans(&self, round: &Round) -> Result<Vec<Desired>, Fault> {
+        let seats: Vec<_> = self.cast.roles.iter().map(|_| round.seat()).collect();
+        let calls = self.cast.roles.iter().zip(seats).map(|(role, seat)| role.plugin.plan(seat, &role.input));
+        let mut plans = Vec::new();
+        let mut fault = Fault { kind: Kind::Input, troubles: vec![], diagnostics: vec![] };
+        for (role, result) in self.cast.roles.iter().zip(join_all(calls).await) {
+            match result {
+                Ok(desired) => plans.push(desired),
+                Err(failure) => self.blame(role, failure, &mut fault),
+            }
+        }
+        if fault.troubles.is_empty() && fault.diagnostics.is_empty() { Ok(plans) } else { Err(fault) }
+    }
+
+    /// Adds what a plugin said instead of a result.
+    pub(crate) fn blame(&self, role: &Role, failure: Failure, fault: &mut Fault) {
+        match failure {
+            Failure::Problems(problems) => {
+                for problem in problems {
+                    match place(&self.file, role, &problem) {
+                        Some(diagnostic) => fault.diagnostics.push(diagnostic),
+                        None => fault.troubles.push(Trouble::of(Some(role.plugin.name()), problem)),
+                    }
+                }
+            }
+            Failure::Call(error) => {
+                fault.kind = Kind::Step;
+                fault.troubles.push(broken(&error));
+            }
+        }
+    }
+
+    fn vet(&self, plans: &[Desired]) -> Result<(), Fault> {
+        let nodes = self.nodes();
+        let mut denials = Vec::new();
+        for (role, desired) in self.cast.roles.iter().zip(plans) {
+            if let Err(found) = vet::plan(role.plugin.manifest(), &nodes, desired) {
+                denials.extend(found);
+            }
+        }
+        if denials.is_empty() {
+            return Ok(());
+        }
+        let denied = denials.iter().any(|denial| denial.permission.is_some());
+        let kind = if denied { Kind::Denied } else { Kind::Step };
+        Err(Fault { kind, troubles: denials.into_iter().map(Trouble::from).collect(), diagnostics: vec![] })
+    }
+
+    fn refuse_conflicts(&self, secrets: &BTreeMap<String, (String, String, BTreeSet<String>)>) -> Result<(), Fault> {
+        for (key, (plugin, name, _)) in secrets {
+            if let Known::Conflict(nodes) = self.vault.known(key) {
+                let message = format!("the secret `{name}` of {plugin} is not the same on {}", nodes.join(", "));
+                return Err(Fault::new(Kind::Input, "secret.conflict", message).help(
+                    "two runs made one each: remove the wrong one below /var/lib/arcus/<cluster>/secrets on its node, then plan again",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Judges the goals of one plugin in one call. With each verdict: why it cannot be trusted, when a node did not answer.
+pub(crate) async fn judge(
+    role: &Role,
+    steps: &[Step],
+    goals: &[(usize, Vec<(Request, Answer)>)],
+) -> Result<HashMap<usize, (Verdict, Option<Problem>)>, Fault> {
+    if goals.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut seen: Vec<Seen> = Vec::new();
+    let mut places: HashMap<Request, u32> = HashMap::new();
+    let mut cases = Vec::with_capacity(goals.len());
+    for (number, goal) in goals {
+        let step = &steps[*number];
+        let mut indices = Vec::with_capacity(goal.len());
+        for (request, answer) in goal {
+            let index = *places.entry(request.clone()).or_insert_with(|| {
+                seen.push(Seen { request: request.clone(), answer: answer.clone() });
+                seen.len() as u32 - 1
+            });
+            indices.push(index);
+        }
+        let expect = step.goal.as_ref().map(|goal| goal.expect.clone()).unwrap_or_default();
+        cases.push(Weighing { step: step.id.clone(), expect, seen: indices });
+    }
+    let verdicts = role.plugin.judge(&role.input, &cases, &seen).await.map_err(|error| Fault::one(Kind::Step, broken(&error)))?;
+    if verdicts.len() != cases.len() {
+        let message = format!("{} goals were put to {}, {} verdicts came back", cases.len(), role.plugin.name(), verdicts.len());
+        return Err(Fault::new(Kind::Step, "plugin.contract-broken", message));
+    }
+    let doubt = |goal: &[(Request, Answer)]| goal.iter().filter_map(|(_, answer)| answer.as_ref().err()).find(|problem| is_nodes_fault(problem)).cloned();
+    Ok(goals.iter().zip(verdicts).map(|((number, goal), verdict)| (*number, (verdict, doubt(goal)))).collect())
+}
+
+/// What the goal of a step looks at.
+pub(crate) fn goal_requests(step: &Step) -> impl Iterator<Item = Request> + '_ {
+    step.goal.iter().flat_map(|goal| goal.requests.iter().cloned())
+}
+
+/// The node did not answer; unlike a program that is not there yet, or a right that is missing.
+pub(crate) fn is_nodes_fault(problem: &Problem) -> bool {
+    problem.code.starts_with("node.") && problem.code != "node.denied" && problem.code != "node.unreadable"
+}
+
+fn want_contents(observer: &Observer, manifest: &Manifest, step: &Step, secrets: &mut BTreeMap<String, (String, String, BTreeSet<String>)>) {
+    for action in std::iter::once(&step.action).chain(&step.undo) {
+        let pieces: &[Piece] = match action {
+            Action::File(file) => {
+                if let Content::NodeFile((node, path)) = &file.content {
+                    observer.want_file(node.clone(), path.clone());
+                }
+                match &file.content {
+                    Content::Pieces(pieces) => pieces,
+                    _ => &[],
+                }
+            }
+            Action::Command(command) | Action::Job(command) => &command.stdin,
+            _ => &[],
+        };
+        for piece in pieces {
+            if let Piece::Secret(name) = piece
+                && matches!(manifest.grant.secrets.get(name), Some(Secret::Generated { .. }))
+            {
+                let key = Vault::key(&manifest.name, name);
+                observer.want_secret(key.clone(), step.node.clone());
+                let entry = secrets.entry(key).or_insert_with(|| (manifest.name.clone(), name.clone(), BTreeSet::new()));
+                entry.2.insert(step.node.clone());
+            }
+        }
+    }
+}
+
+/// A plugin of the cast by its name.
+pub(crate) fn named<'a>(engine: &'a Engine, name: &str) -> Option<&'a Plugin> {
+    engine.cast.roles.iter().map(|role| &role.plugin).find(|plugin| plugin.name() == name)
+}

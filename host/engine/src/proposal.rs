@@ -1,0 +1,360 @@
+//! What the operator is shown and says yes to: every step with its reason, every file with its diff, and what comes later.
+
+use std::collections::BTreeMap;
+
+use arcus_contract::actions::{Action, Disruption, Step};
+use arcus_contract::facts::Fact;
+use arcus_contract::types::Problem;
+use arcus_plan::envelope::Envelope;
+use arcus_plan::likeness;
+use arcus_plan::sequence::{Item, State};
+use arcus_plan::standing::Standing;
+use arcus_plan::vet;
+use serde::Serialize;
+use similar::TextDiff;
+
+use crate::engine::Engine;
+use crate::fault::{Fault, Trouble};
+use crate::journal::{Entry, Journal};
+use crate::pass::{Outlook, named};
+
+/// A plan, as shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proposal {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// What would be performed, in the order of the plans.
+    pub steps: Vec<PlannedStep>,
+    /// What is known only after apply.
+    pub later: Vec<PlannedLater>,
+    /// What will not be done, and why: nodes that did not answer, things that are somebody else's.
+    pub blocked: Vec<PlannedLater>,
+    /// How many steps are so already.
+    pub satisfied: usize,
+    /// What plugins and the file's rules want the operator to know.
+    pub warnings: Vec<Trouble>,
+    /// Requirements that the file relaxes; printed in every plan.
+    pub relaxed: Vec<String>,
+    /// Nodes that were not reached.
+    pub missing: BTreeMap<String, Trouble>,
+    /// Nodes of which something could not be seen.
+    pub unanswered: BTreeMap<String, Trouble>,
+    /// Digests of the plugins, by name.
+    pub plugins: BTreeMap<String, String>,
+    /// Digest of all that was planned: what `apply FILE` compares.
+    pub digest: String,
+    /// What a yes to this covers.
+    #[serde(skip_deserializing)]
+    pub envelope: Envelope,
+}
+
+/// A step that would be performed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// Id, unique in its plugin.
+    pub id: String,
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Where it runs.
+    pub node: String,
+    /// The node it is about, where that is another.
+    pub about: Option<String>,
+    /// What it does, in the plugin's words.
+    pub title: String,
+    /// Kind of action.
+    pub action: String,
+    /// Exactly what, in the host's words.
+    pub what: String,
+    /// Why it is to be done.
+    pub why: String,
+    /// Difference to what is there, for files.
+    pub diff: Option<Diff>,
+    /// What it puts at risk.
+    pub disrupts: Vec<Disruption>,
+    /// Done one at a time within this group.
+    pub group: Option<String>,
+    /// Once per cluster.
+    pub once: bool,
+    /// Until when it is waited, in the plugin's words.
+    pub until: Option<String>,
+    /// Whether it can be taken back: `restored`, `by a step`, `not at all`.
+    pub undo: String,
+    /// It lies outside `--limit`: shown, not performed.
+    pub outside_limit: bool,
+}
+
+/// A step that is not performed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedLater {
+    /// Id, unique in its plugin.
+    pub id: String,
+    /// Name of the plugin.
+    pub plugin: String,
+    /// Where.
+    pub node: String,
+    /// What it does, in the plugin's words.
+    pub title: String,
+    /// Kinds of action it may become.
+    pub kinds: Vec<String>,
+    /// Why not now.
+    pub why: String,
+    /// What it puts at risk.
+    pub disrupts: Vec<Disruption>,
+}
+
+/// A difference, as unified text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diff {
+    /// The file.
+    pub path: String,
+    /// Unified diff; none when the content must not be shown, or is no text.
+    pub text: Option<String>,
+    /// In words, when there is no text.
+    pub note: Option<String>,
+}
+
+impl Proposal {
+    /// Whether nothing is left to do, now or later.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.later.is_empty()
+    }
+
+    /// What of this must be accepted apart from a plain yes: `data-loss:NODE`, `quorum`, `blackout`.
+    pub fn risks(&self) -> Vec<String> {
+        let mut risks = Vec::new();
+        let steps = self.steps.iter().filter(|step| !step.outside_limit).map(|step| (&step.disrupts, &step.node));
+        for (disrupts, node) in steps.chain(self.later.iter().map(|later| (&later.disrupts, &later.node))) {
+            for risk in disrupts {
+                let word = match risk {
+                    Disruption::Data => format!("data-loss:{node}"),
+                    Disruption::Quorum => "quorum".into(),
+                    Disruption::Blackout => "blackout".into(),
+                };
+                if !risks.contains(&word) {
+                    risks.push(word);
+                }
+            }
+        }
+        risks
+    }
+}
+
+impl Engine {
+    /// Looks at the cluster and says what would be done. Changes nothing.
+    ///
+    /// # Errors
+    /// When no plan can be made: a plugin finds the configuration or the cluster unfit, or is itself broken or denied.
+    pub async fn plan(&self) -> Result<Proposal, Fault> {
+        let outlook = self.pass().await?;
+        Ok(self.propose(&outlook).await)
+    }
+
+    pub(crate) async fn propose(&self, outlook: &Outlook) -> Proposal {
+        let past = self.past();
+        let (mut steps, mut later, mut blocked, mut satisfied) = (vec![], vec![], vec![], 0);
+        for (place, item) in outlook.sequence.items().iter().enumerate() {
+            match (&item.state, &item.standing) {
+                (State::LeftOut, _) => satisfied += 1,
+                (_, Standing::Later(why)) => later.push(postponed(item, why)),
+                // What waits for such a step is announced with its real action: it is concrete, only not yet possible.
+                (State::Waiting, _) | (State::Blocked(_), Standing::Open(_)) => steps.push(self.planned(outlook, place, &past)),
+                (State::Blocked(why), _) => blocked.push(postponed(item, why)),
+                _ => {}
+            }
+        }
+        let envelope = Envelope::of(outlook.stated.iter().map(|(plugin, steps)| (plugin.as_str(), steps.as_slice())));
+        let digest = likeness::digest(&serde_json::to_vec(&(&outlook.stated, &steps_key(&steps))).unwrap_or_default());
+        let mut warnings: Vec<Trouble> = outlook.warnings.iter().map(|(plugin, warning)| Trouble::of(Some(plugin), warning.clone())).collect();
+        warnings.extend(self.cluster.notes.iter().map(|note| Trouble {
+            code: note.code.clone(),
+            message: note.message.clone(),
+            help: note.help.clone(),
+            ..Trouble::default()
+        }));
+        let missing = self.fleet.missing().await;
+        Proposal {
+            cluster: self.cluster.name.clone(),
+            steps,
+            later,
+            blocked,
+            satisfied,
+            warnings,
+            relaxed: self.cluster.relax.iter().map(|relaxed| relaxed.name.clone()).collect(),
+            unanswered: outlook.unanswered.iter().map(|(node, problem)| (node.clone(), Trouble::of(None, problem.clone()))).collect(),
+            missing: missing.into_iter().map(|(node, problem)| (node, Trouble::of(None, problem))).collect(),
+            plugins: self.digests(),
+            digest,
+            envelope,
+        }
+    }
+
+    fn planned(&self, outlook: &Outlook, place: usize, past: &Past) -> PlannedStep {
+        let item = &outlook.sequence.items()[place];
+        let step = &item.step;
+        PlannedStep {
+            id: step.id.clone(),
+            plugin: item.plugin.clone(),
+            node: step.node.clone(),
+            about: step.about.clone(),
+            title: step.title.clone(),
+            action: vet::kind(&step.action).into(),
+            what: what(&step.action),
+            why: why(item, past),
+            diff: self.diff(outlook, place),
+            disrupts: step.disrupts.clone(),
+            group: step.group.clone(),
+            once: step.once,
+            until: step.goal.as_ref().map(|goal| goal.expect.clone()),
+            undo: undo(step).into(),
+            outside_limit: !self.within_limit(step),
+        }
+    }
+
+    /// Whether `--limit` lets this step change something.
+    pub(crate) fn within_limit(&self, step: &Step) -> bool {
+        let allowed = |node: &String| self.limit.contains(node);
+        self.limit.is_empty() || allowed(&step.node) || step.about.as_ref().is_some_and(allowed)
+    }
+
+    fn diff(&self, outlook: &Outlook, place: usize) -> Option<Diff> {
+        let item = &outlook.sequence.items()[place];
+        let Action::File(file) = &item.step.action else { return None };
+        let hidden = |note: &str| Some(Diff { path: file.path.clone(), text: None, note: Some(note.into()) });
+        let manifest = named(self, &item.plugin)?.manifest();
+        let secret = likeness::is_secret(file) || vet::is_private(&file.path) || manifest.grant.secret.iter().any(|prefix| file.path.starts_with(prefix));
+        let current = match outlook.seen[place].first() {
+            Some(Ok(Fact::File(fact))) => fact.as_ref(),
+            _ => return None,
+        };
+        if secret {
+            return hidden("its content is secret and not shown");
+        }
+        if let arcus_contract::files::Content::Artifact(name) = &file.content {
+            return hidden(&format!("the artifact `{name}`"));
+        }
+        let contents = self.vault.contents(manifest, &outlook.node_files);
+        let wanted = likeness::render(file, current.map(|fact| fact.content.as_slice()), &contents).ok()?;
+        let old = current.map(|fact| fact.content.clone()).unwrap_or_default();
+        let (Ok(old), Ok(new)) = (String::from_utf8(old), String::from_utf8(wanted)) else {
+            return hidden("its content is no text");
+        };
+        let diff = TextDiff::from_lines(&old, &new);
+        let text = diff.unified_diff().context_radius(3).header(&file.path, &file.path).to_string();
+        if text.is_empty() {
+            let mode = current.map_or(0, |fact| fact.mode);
+            return hidden(&format!("only mode or owner: {mode:04o} becomes {:04o}, {}:{}", file.mode, file.owner, file.group));
+        }
+        Some(Diff { path: file.path.clone(), text: Some(text), note: None })
+    }
+
+    /// What earlier runs made so, from the journal; nothing when it was lost.
+    fn past(&self) -> Past {
+        let mut past = Past::new();
+        let Ok(state) = crate::journal::state_folder(&self.folder) else { return past };
+        for run in Journal::runs(&state).unwrap_or_default() {
+            let mut wanted_by_step = BTreeMap::new();
+            for entry in Journal::read(&state, &run).unwrap_or_default() {
+                match entry {
+                    Entry::Intent { plugin, step, wanted, .. } => {
+                        wanted_by_step.insert((plugin, step), wanted);
+                    }
+                    Entry::Outcome { plugin, step, end, at, .. } if end == "done" || end == "became-so" => {
+                        if let Some(wanted) = wanted_by_step.get(&(plugin.clone(), step.clone())) {
+                            past.insert((plugin, step), (wanted.clone(), at));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        past
+    }
+}
+
+/// Step → what it made so last, and when.
+type Past = BTreeMap<(String, String), (String, String)>;
+
+/// Digest of what a step wants; what the journal remembers of it.
+pub(crate) fn wanted(step: &Step) -> String {
+    likeness::digest(&serde_json::to_vec(&step.action).unwrap_or_default())
+}
+
+fn why(item: &Item, past: &Past) -> String {
+    let seen = match &item.standing {
+        Standing::Open(what) => what.clone(),
+        _ if item.recheck => "what it depends on changes before it".into(),
+        _ => String::new(),
+    };
+    match past.get(&(item.plugin.clone(), item.step.id.clone())) {
+        None => format!("first time: {seen}"),
+        Some((before, at)) if *before == wanted(&item.step) => format!("drift since {at}: {seen}"),
+        Some((_, at)) => format!("wanted otherwise than on {at}: {seen}"),
+    }
+}
+
+fn steps_key(steps: &[PlannedStep]) -> Vec<(&str, &str, Option<&str>)> {
+    steps.iter().map(|step| (step.plugin.as_str(), step.id.as_str(), step.diff.as_ref().and_then(|diff| diff.text.as_deref()))).collect()
+}
+
+fn postponed(item: &Item, why: &str) -> PlannedLater {
+    let kinds = match &item.step.action {
+        Action::Later(later) => later.kinds.clone(),
+        action => vec![vet::kind(action).to_owned()],
+    };
+    PlannedLater {
+        id: item.step.id.clone(),
+        plugin: item.plugin.clone(),
+        node: item.step.node.clone(),
+        title: item.step.title.clone(),
+        kinds,
+        why: why.to_owned(),
+        disrupts: item.step.disrupts.clone(),
+    }
+}
+
+fn undo(step: &Step) -> &'static str {
+    match (&step.undo, &step.action) {
+        (Some(_), _) => "by a step",
+        (None, Action::Command(_) | Action::Job(_) | Action::CopyTree(_) | Action::Call(_)) => "not at all",
+        (None, Action::Wait | Action::Later(_)) => "nothing to take back",
+        (None, _) => "restored",
+    }
+}
+
+/// Exactly what an action does, in one line.
+fn what(action: &Action) -> String {
+    match action {
+        Action::Package(package) => match &package.version {
+            Some(version) => format!("install {} {version}", package.name),
+            None => format!("install {}", package.name),
+        },
+        Action::Directory(directory) => format!("directory {} {:04o} {}:{}", directory.path, directory.mode, directory.owner, directory.group),
+        Action::File(file) => {
+            let part = match &file.part {
+                arcus_contract::files::Part::Whole => String::new(),
+                arcus_contract::files::Part::Block(marker) => format!(", block `{marker}`"),
+                arcus_contract::files::Part::Line(key) => format!(", line `{key}`"),
+            };
+            format!("file {}{part} {:04o} {}:{}", file.path, file.mode, file.owner, file.group)
+        }
+        Action::Absent(path) => format!("remove {path}"),
+        Action::Service(service) => {
+            let running = if service.running { "running" } else { "stopped" };
+            let enabled = if service.enabled { "enabled" } else { "disabled" };
+            format!("{} {running}, {enabled}", service.name)
+        }
+        Action::Mount(mount) => format!("mount {} on {} as {} ({})", mount.source, mount.target, mount.fstype, mount.options.join(",")),
+        Action::Unmount(target) => format!("unmount {target}"),
+        Action::Command(command) => format!("run {}", command.argv.join(" ")),
+        Action::Job(command) => format!("run as a job {}", command.argv.join(" ")),
+        Action::CopyTree(copy) => format!("copy {} to {}", copy.source, copy.target),
+        Action::Wait => "wait".into(),
+        Action::Later(later) => later.why.clone(),
+        Action::Call(call) => format!("call {}", call.name),
+    }
+}
+
+/// A problem in one line, for reasons.
+pub(crate) fn line(problem: &Problem) -> String {
+    format!("{} ({})", problem.message, problem.code)
+}

@@ -1,0 +1,168 @@
+//! Values that plugins only name: generated secrets (kept on the nodes that use them), secrets and artifacts of the operator.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arcus_node::Hidden;
+use arcus_plan::likeness::Contents;
+use arcus_plan::manifest::{Manifest, Secret};
+
+use crate::fault::{Fault, Kind};
+
+/// What the operator bound to names, on their own side. The cluster file cannot.
+#[derive(Debug, Clone, Default)]
+pub struct Bindings {
+    /// Files to put on nodes, by the name plugins give them.
+    pub artifacts: BTreeMap<String, PathBuf>,
+    /// Values of the operator's secrets, by `plugin/name` or by `name` alone.
+    pub secrets: BTreeMap<String, Hidden>,
+}
+
+/// Every value of this run, and where the generated ones were found.
+pub struct Vault {
+    bindings: Bindings,
+    artifacts: Mutex<HashMap<String, Option<Arc<Vec<u8>>>>>,
+    generated: Mutex<HashMap<String, Generated>>,
+}
+
+#[derive(Default)]
+struct Generated {
+    /// Value → nodes that keep it.
+    values: Vec<(Hidden, BTreeSet<String>)>,
+    /// Nodes that answered that they keep none.
+    without: BTreeSet<String>,
+    /// Nodes that did not answer.
+    unknown: BTreeSet<String>,
+}
+
+/// What is known of a generated secret.
+pub enum Known {
+    /// Every node that keeps one keeps this. Named are the users that keep none yet.
+    One(Hidden, Vec<String>),
+    /// Every user answered, and none keeps one: it may be made.
+    None,
+    /// Some user did not answer, and none that did keeps one: it must not be made.
+    Unknown(Vec<String>),
+    /// Nodes keep different ones.
+    Conflict(Vec<String>),
+}
+
+impl Vault {
+    /// Nothing read yet.
+    pub fn new(bindings: Bindings) -> Self {
+        Self { bindings, artifacts: Mutex::default(), generated: Mutex::default() }
+    }
+
+    /// The name under which a node keeps a plugin's secret.
+    pub fn key(plugin: &str, name: &str) -> String {
+        format!("{plugin}.{name}")
+    }
+
+    /// Notes what a node answered.
+    pub fn note(&self, key: &str, node: &str, answer: Result<Option<Hidden>, ()>) {
+        let mut generated = self.generated.lock().expect("no panic while held");
+        let entry = generated.entry(key.to_owned()).or_default();
+        for (_, nodes) in &mut entry.values {
+            nodes.remove(node);
+        }
+        entry.without.remove(node);
+        entry.unknown.remove(node);
+        match answer {
+            Ok(Some(value)) => match entry.values.iter_mut().find(|(have, _)| *have == value) {
+                Some((_, nodes)) => {
+                    nodes.insert(node.to_owned());
+                }
+                None => entry.values.push((value, BTreeSet::from([node.to_owned()]))),
+            },
+            Ok(None) => {
+                entry.without.insert(node.to_owned());
+            }
+            Err(()) => {
+                entry.unknown.insert(node.to_owned());
+            }
+        }
+        entry.values.retain(|(_, nodes)| !nodes.is_empty());
+    }
+
+    /// Where a generated secret stands.
+    pub fn known(&self, key: &str) -> Known {
+        let generated = self.generated.lock().expect("no panic while held");
+        let Some(entry) = generated.get(key) else { return Known::Unknown(vec![]) };
+        match entry.values.as_slice() {
+            [(value, _)] => Known::One(value.clone(), entry.without.iter().cloned().collect()),
+            [] if entry.unknown.is_empty() => Known::None,
+            [] => Known::Unknown(entry.unknown.iter().cloned().collect()),
+            many => Known::Conflict(many.iter().flat_map(|(_, nodes)| nodes.iter().cloned()).collect()),
+        }
+    }
+
+    /// Makes a value; it counts only after the nodes were told to keep it.
+    ///
+    /// # Errors
+    /// When this machine has no randomness.
+    pub fn make(length: usize, alphabet: Option<&str>) -> Result<Hidden, Fault> {
+        const PLAIN: &str = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789";
+        let letters: Vec<char> = alphabet.unwrap_or(PLAIN).chars().collect();
+        let mut value = String::with_capacity(length);
+        while value.chars().count() < length {
+            let mut byte = [0_u8; 1];
+            getrandom::fill(&mut byte)
+                .map_err(|error| Fault::new(Kind::Step, "secret.no-randomness", format!("cannot make a secret: {error}")))?;
+            // Rejection keeps every letter equally likely.
+            let bound = 256 - 256 % letters.len().clamp(1, 256);
+            if usize::from(byte[0]) < bound {
+                value.push(letters[usize::from(byte[0]) % letters.len()]);
+            }
+        }
+        Ok(Hidden::from(value))
+    }
+
+    /// The operator's value for a secret.
+    fn bound(&self, plugin: &str, name: &str) -> Option<Hidden> {
+        let secrets = &self.bindings.secrets;
+        secrets.get(&format!("{plugin}/{name}")).or_else(|| secrets.get(name)).cloned()
+    }
+
+    fn artifact(&self, name: &str) -> Option<Arc<Vec<u8>>> {
+        let mut artifacts = self.artifacts.lock().expect("no panic while held");
+        let read = || self.bindings.artifacts.get(name).and_then(|path| std::fs::read(path).ok()).map(Arc::new);
+        artifacts.entry(name.to_owned()).or_insert_with(read).clone()
+    }
+
+    /// The values as one plugin may name them.
+    pub fn contents<'a>(&'a self, manifest: &'a Manifest, node_files: &'a NodeFiles) -> Held<'a> {
+        Held { vault: self, manifest, node_files }
+    }
+}
+
+/// What files of nodes hold that are to be carried over, as far as it was read.
+pub type NodeFiles = HashMap<(String, String), Option<Hidden>>;
+
+/// The values as one plugin may name them.
+pub struct Held<'a> {
+    vault: &'a Vault,
+    manifest: &'a Manifest,
+    node_files: &'a NodeFiles,
+}
+
+impl Contents for Held<'_> {
+    fn secret(&self, name: &str) -> Option<Vec<u8>> {
+        match self.manifest.grant.secrets.get(name)? {
+            Secret::Operator => self.vault.bound(&self.manifest.name, name).map(|value| value.reveal().to_vec()),
+            Secret::Generated { .. } => match self.vault.known(&Vault::key(&self.manifest.name, name)) {
+                Known::One(value, _) => Some(value.reveal().to_vec()),
+                _ => None,
+            },
+        }
+    }
+
+    fn artifact(&self, name: &str) -> Option<Vec<u8>> {
+        self.vault.artifact(name).map(|bytes| bytes.to_vec())
+    }
+
+    fn node_file(&self, node: &str, path: &str) -> Option<Vec<u8>> {
+        let held = self.node_files.get(&(node.to_owned(), path.to_owned()))?;
+        held.as_ref().map(|bytes| bytes.reveal().to_vec())
+    }
+}
