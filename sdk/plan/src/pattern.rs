@@ -1,8 +1,9 @@
 //! Typed holes: how a manifest says which arguments a command may have, without globs and without regular expressions.
 //!
 //! A template word is a literal, or one hole that fills the whole argument: `<address>`, `<ident>`, `<uint>`, `<uuid>`,
-//! `<cidr>`, `<path:/prefix>`, `<brick:/prefix>` (`address:path`), `<enum:a|b>`. `...` after a hole lets it repeat.
-//! What fills a hole never begins with `-` and holds no control characters, quotes or blanks.
+//! `<cidr>`, `<path:/prefix>`, `<brick:/prefix>` (`address:path`), `<url>` (http or https, no login in it), `<enum:a|b>`,
+//! `<fstab:/prefix>` (one line of fstab whose mount point is there). `...` after a hole lets it repeat.
+//! What fills a hole never begins with `-` and holds no control characters, quotes or blanks (but between the fields of fstab).
 
 use std::net::IpAddr;
 
@@ -16,6 +17,8 @@ enum Kind {
     Cidr,
     Path(String),
     Brick(String),
+    Url,
+    Fstab(String),
     Enum(Vec<String>),
 }
 
@@ -58,23 +61,37 @@ fn word(text: &str) -> Result<Word, PatternError> {
         "cidr" => Kind::Cidr,
         "path" => Kind::Path(prefix()?),
         "brick" => Kind::Brick(prefix()?),
+        "url" => Kind::Url,
+        "fstab" => Kind::Fstab(prefix()?),
         "enum" => match argument {
             Some(cases) if !cases.is_empty() => Kind::Enum(cases.split('|').map(str::to_owned).collect()),
             _ => return Err(error("it wants its cases, as in `<enum:a|b>`")),
         },
-        _ => return Err(error("known are address, ident, uint, uuid, cidr, path:/prefix, brick:/prefix, enum:a|b")),
+        _ => return Err(error("known are address, ident, uint, uuid, cidr, url, path:/prefix, brick:/prefix, fstab:/prefix, enum:a|b")),
     };
-    if argument.is_some() && matches!(kind, Kind::Address | Kind::Ident | Kind::Uint | Kind::Uuid | Kind::Cidr) {
+    if argument.is_some() && matches!(kind, Kind::Address | Kind::Ident | Kind::Uint | Kind::Uuid | Kind::Cidr | Kind::Url) {
         return Err(error("it takes no argument"));
     }
     Ok(Word::Hole { kind, repeats })
 }
 
+/// Not empty, no option, nothing that a shell or a config file would read as more than a word.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 4096
+        && !text.starts_with('-')
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "'\"`$\\;&|<>(){}*?!#".contains(c))
+}
+
 fn fills(kind: &Kind, text: &str) -> bool {
-    if text.is_empty() || text.len() > 4096 || text.starts_with('-') {
-        return false;
+    // The one hole whose filling has blanks in it: each field is checked as what fills a hole.
+    if let Kind::Fstab(prefix) = kind {
+        let fields: Vec<&str> = text.split(' ').collect();
+        return fields.iter().all(|field| is_plain(field))
+            && matches!(fields.as_slice(), [_, target, fstype, _, dump, pass]
+                if is_under(target, prefix) && is_ident(fstype) && [dump, pass].iter().all(|flag| matches!(**flag, "0" | "1" | "2")));
     }
-    if text.chars().any(|c| c.is_control() || c.is_whitespace() || "'\"`$\\;&|<>(){}*?!#".contains(c)) {
+    if !is_plain(text) {
         return false;
     }
     match kind {
@@ -93,8 +110,22 @@ fn fills(kind: &Kind, text: &str) -> bool {
         Kind::Brick(prefix) => {
             text.split_once(':').is_some_and(|(address, path)| is_address(address) && is_under(path, prefix))
         }
+        Kind::Url => is_url(text),
+        Kind::Fstab(_) => unreachable!("handled above"),
         Kind::Enum(cases) => cases.iter().any(|case| case == text),
     }
+}
+
+/// `http(s)://host[:port]/path`, without a login: that would be a secret on a command line.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some((authority, path)) = rest.and_then(|rest| rest.split_once('/')) else { return false };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    is_address(host) && port.is_none_or(|port| port.parse::<u16>().is_ok()) && path.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~%/+=,".contains(&b))
 }
 
 fn is_ident(text: &str) -> bool {
@@ -295,6 +326,27 @@ mod tests {
         assert!(!matches_text(sql, "DROP TABLE region_info;\n"));
         assert_eq!(fill_text("SELECT '<ident>';", &["a".into()]).unwrap(), "SELECT 'a';");
         assert!(fill_text("SELECT '<ident>';", &["a'b".into()]).is_err());
+    }
+
+    #[test]
+    fn a_url_is_one_of_the_web_and_carries_no_login() {
+        let get = words("curl --output /opt/x <url>");
+        for good in ["https://example.org/a/b-1.2.tar", "http://10.0.0.1:8080/grctl", "http://[fd00::1]:80/x", "https://h/"] {
+            assert!(matches(&get, &[], &words(&format!("curl --output /opt/x {good}"))), "{good}");
+        }
+        for bad in ["file:///etc/shadow", "https://u:p@h/x", "https://h", "https:///x", "--data", "http://h/x?y", "http://h:99999/x"] {
+            assert!(!matches(&get, &[], &words(&format!("curl --output /opt/x {bad}"))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_fstab_is_six_plain_fields() {
+        let template = words("init --storage-args <fstab:/grdata>");
+        let fits = |line: &str| matches(&template, &[], &["init", "--storage-args", line].map(str::to_owned));
+        assert!(fits("10.0.0.1:/data /grdata glusterfs backupvolfile-server=10.0.0.2,log-level=WARNING,log-file=/var/log/gluster.log 0 0"));
+        for bad in ["a:/d /etc nfs rw 0 0", "a:/d /grdata nfs rw 0", "a:/d /grdata nfs rw 0 0 x", "a:/d /grdata nfs $(x) 0 0", "a:/d  /grdata nfs rw 0 0", "a:/d /grdata nfs rw 0 0\n"] {
+            assert!(!fits(bad), "{bad}");
+        }
     }
 
     #[test]
