@@ -43,7 +43,7 @@ pub enum Content {
     /// An artifact of the operator, by its name in the manifest; digest checked on both sides.
     #[cfg_attr(feature = "host", component(name = "artifact"))]
     Artifact(String),
-    /// What this file of a node holds, carried over unseen (`whole` only).
+    /// What this file of a node holds, carried over unseen (`whole` or `block`).
     #[cfg_attr(feature = "host", component(name = "node-file"))]
     NodeFile((crate::types::NodeName, String)),
 }
