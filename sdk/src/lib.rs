@@ -80,7 +80,7 @@
 //! **Ids** are `verb:subject`. The subject is the step's node; [`Planned::about`] makes it another node, [`Planned::of`] any
 //! other word. The verb selects the entry of [`Plugin::goals`] that judges the step's `until`.
 //! **Order** is [`Planned::after`] between steps, [`Planned::needs`] / [`Planned::provides`] between plugins
-//! (see [`milestone`]); steps of one node run one at a time, in the order they were added.
+//! (see [`milestone`]). Steps of one node run one at a time, the first that is ready; only `after` makes a file come before its service.
 //! **Silence.** [`Look::Unknown`] (no answer) is another type than `None` (not there). Steps on a node that did not answer turn into
 //! `later` by themselves; a step that needs a fact of *another* silent node, or one refused fact, says so with [`Planned::known`].
 //! **Secrets** never pass a plugin: [`text!`] puts them in by name.

@@ -13,7 +13,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// A plan being made. Steps of one node run in the order they are added here.
+/// A plan being made. Steps of one node run one at a time, the first that is ready in the order they are added here: what must not run
+/// before something else says so with [`Planned::after`].
 ///
 /// Every method takes the verb of the step's id first: `plan.package("install", node, "nfs-common")` is `install:web1`.
 /// Verbs are lower-case letters, digits and `-`, and mean the same in every plan. Two steps of one node need two verbs (or
@@ -248,8 +249,10 @@ fn refusal<C>(draft: &Draft, id: &str, goals: &Goals<C>) -> Option<Problem> {
         let message = format!("the verb of step {id} may have lower-case letters, digits and '-' only");
         return Some(problem("plugin.verb", message));
     }
-    if draft.subject.is_empty() {
-        return Some(problem("plugin.subject", format!("step {id} has no subject")));
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    if draft.subject.is_empty() || id.len() > 200 || draft.subject.contains(odd) {
+        let message = format!("the id {id:?} of a step is empty, too long, or has blanks, slashes or control characters");
+        return Some(problem("plugin.subject", message));
     }
     match &draft.step.goal {
         None if matches!(draft.step.action, Action::Command(_) | Action::Job(_) | Action::Call(_)) => {
