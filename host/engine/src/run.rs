@@ -75,7 +75,7 @@ impl<'a> Performer<'a> {
     /// # Errors
     /// When the journal cannot be written: nothing more is sent then.
     pub async fn round(&self, outlook: &mut Outlook) -> Result<RoundEnd, Fault> {
-        let mut end = RoundEnd::default();
+        let mut end = RoundEnd { outside_limit: self.keep_to_limit(outlook), ..RoundEnd::default() };
         let mut running = FuturesUnordered::new();
         loop {
             let halted = self.engine.stop.is_cancelled() || self.held.fenced().is_cancelled() || end.fenced;
@@ -84,11 +84,7 @@ impl<'a> Performer<'a> {
                     if running.len() >= self.engine.jobs {
                         break;
                     }
-                    if !self.engine.within_limit(&outlook.sequence.items()[first].step) {
-                        continue;
-                    }
-                    let mut places = outlook.sequence.batch(first);
-                    places.retain(|place| self.engine.within_limit(&outlook.sequence.items()[*place].step));
+                    let places = outlook.sequence.batch(first);
                     let items: Vec<(usize, Item, Vec<Answer>)> = places
                         .iter()
                         .map(|place| (*place, outlook.sequence.items()[*place].clone(), outlook.seen[*place].clone()))
@@ -126,13 +122,17 @@ impl<'a> Performer<'a> {
             }
         }
         end.fenced |= self.held.fenced().is_cancelled();
-        end.outside_limit = outlook
-            .sequence
-            .items()
-            .iter()
-            .filter(|item| item.state == State::Waiting && !self.engine.within_limit(&item.step))
-            .count();
         Ok(end)
+    }
+
+    /// What `--limit` excludes does not run, nor what needs it.
+    fn keep_to_limit(&self, outlook: &mut Outlook) -> usize {
+        let outside = |item: &Item| item.state == State::Waiting && !self.engine.within_limit(&item.step);
+        let places: Vec<usize> = outlook.sequence.items().iter().enumerate().filter(|(_, item)| outside(item)).map(|(place, _)| place).collect();
+        for place in &places {
+            outlook.sequence.hold_back(*place, "it is outside --limit".into());
+        }
+        places.len()
     }
 
     /// Secrets that have no value yet are made and put on every node that uses them, before anything else.

@@ -1,0 +1,315 @@
+//! Apply: performs what was approved, plans again, and goes on until nothing is left, or says what is in the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arcus_contract::types::Role;
+use arcus_plan::sequence::State;
+use arcus_plan::standing::Standing;
+
+use crate::engine::Engine;
+use crate::event::Event;
+use crate::fault::{Fault, Kind, Trouble};
+use crate::journal::{Entry, FORMAT, Journal, now};
+use crate::lock::Held;
+use crate::pass::Outlook;
+use crate::proposal::Proposal;
+use crate::run::{Performer, RoundEnd, journal_fault};
+
+/// A plan that is not through after so many rounds never will be.
+const MAX_ROUNDS: usize = 20;
+
+/// What the operator adds to a plain yes.
+#[derive(Debug, Clone, Default)]
+pub struct ApplyOptions {
+    /// Accepted risks: `data-loss:NODE`, `quorum`, `blackout`.
+    pub accept: Vec<String>,
+    /// Change things although many nodes cannot be reached.
+    pub despite_unreachable: bool,
+}
+
+/// What an apply came to.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Applied {
+    /// Id of the run; its journal is `.arcus/runs/<run>.jsonl`. Empty when there was nothing to do.
+    pub run: String,
+    /// Steps performed.
+    pub performed: usize,
+    /// Rounds of planning and performing.
+    pub rounds: usize,
+    /// Per node: `done`, `failed`, `blocked: ...`, `unknown`, `not reached`.
+    pub nodes: BTreeMap<String, String>,
+    /// Steps that `--limit` kept from being performed.
+    pub outside_limit: usize,
+    /// Jobs that go on without us.
+    pub detached: Vec<String>,
+}
+
+impl Engine {
+    /// Brings about what was approved. Takes the lock, plans again, and performs only what lies within the approved plan.
+    ///
+    /// # Errors
+    /// What failed, what is in the way, or who holds the lock. Nothing is taken back: the next apply goes on from here.
+    pub async fn apply(&self, approved: &Proposal, options: &ApplyOptions) -> Result<Applied, Fault> {
+        let unaccepted: Vec<String> = approved.risks().into_iter().filter(|risk| !options.accept.contains(risk)).collect();
+        if !unaccepted.is_empty() {
+            let message = format!("this plan puts at risk what a plain yes does not cover: {}", unaccepted.join(", "));
+            let help = unaccepted.iter().map(|risk| format!("--accept {risk}")).collect::<Vec<_>>().join(" ");
+            return Err(Fault::new(Kind::Pending, "apply.unaccepted", message).help(format!("to go on: {help}")));
+        }
+        self.check_reach(options).await?;
+        let state = self.state()?;
+        let run = run_id();
+        let held = self.take_lock(&run, "apply").await?;
+        let begun = Entry::Run {
+            format: FORMAT,
+            run: run.clone(),
+            verb: "apply".into(),
+            operator: format!("{}@{}", self.operator.user, self.operator.host),
+            at: now(),
+            plugins: self.digests(),
+        };
+        let result = match Journal::begin(&state, &run, &begun) {
+            Ok(journal) => {
+                let result = self.rounds(approved, &held, &journal, &state).await;
+                let end = match &result {
+                    Ok(_) => "done",
+                    Err(fault) => match fault.kind {
+                        Kind::Interrupted => "interrupted",
+                        Kind::Locked => "fenced",
+                        Kind::Unreachable => "blocked",
+                        _ => "failed",
+                    },
+                };
+                let _ = journal.write(&Entry::End { end: end.into(), at: now() });
+                result
+            }
+            Err(error) => Err(journal_fault(&error)),
+        };
+        held.release().await;
+        result
+    }
+
+    async fn rounds(&self, approved: &Proposal, held: &Held, journal: &Journal, state: &cap_std::fs::Dir) -> Result<Applied, Fault> {
+        let performer = Performer::new(self, held, journal);
+        let mut total = 0;
+        let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut number = 0;
+        loop {
+            number += 1;
+            let mut outlook = self.pass().await?;
+            if number == 1 {
+                self.decide(&outlook, journal, state)?;
+            }
+            self.keep_to_envelope(approved, &outlook)?;
+            if let Some(item) = outlook.sequence.items().iter().find(|item| {
+                item.state == State::Waiting && !item.recheck && times.get(&(item.plugin.clone(), item.step.id.clone())).is_some_and(|times| *times > 1)
+            }) {
+                let seen = match &item.standing {
+                    Standing::Open(what) => what.clone(),
+                    _ => String::new(),
+                };
+                return Err(Fault::one(
+                    Kind::Step,
+                    Trouble {
+                        code: "plan.does-not-converge".into(),
+                        message: format!("it was performed twice and is still not so: {seen}"),
+                        help: Some("somebody else changes it back, or the plugin asks for what cannot be".into()),
+                        node: Some(item.step.node.clone()),
+                        plugin: Some(item.plugin.clone()),
+                        step: Some(item.step.id.clone()),
+                        tail: None,
+                    },
+                ));
+            }
+            self.keep_groups_whole(&mut outlook).await;
+            let waiting = outlook.sequence.waiting();
+            self.emit(Event::Round { number, steps: waiting });
+            if waiting > 0 {
+                performer.secrets(&outlook).await?;
+            }
+            let end = performer.round(&mut outlook).await?;
+            total += end.performed.len();
+            for step in &end.performed {
+                *times.entry(step.clone()).or_default() += 1;
+            }
+            let later = outlook.sequence.items().iter().any(|item| matches!(item.state, State::Later(_)));
+            if end.failed.is_empty() && end.unknown.is_empty() && !end.fenced && outlook.sequence.is_finished() && !later && outlook.unanswered.is_empty() {
+                return Ok(self.applied(journal, total, number, &outlook, &end).await);
+            }
+            self.judge_end(&end, held)?;
+            if end.performed.is_empty() && !end.stale {
+                return self.stuck(journal, total, number, &outlook, &end).await;
+            }
+            if number == MAX_ROUNDS {
+                return Err(Fault::new(Kind::Step, "plan.does-not-converge", format!("after {MAX_ROUNDS} rounds there is still something to do")));
+            }
+        }
+    }
+
+    fn judge_end(&self, end: &RoundEnd, held: &Held) -> Result<(), Fault> {
+        if end.fenced || held.fenced().is_cancelled() {
+            return Err(Fault::new(Kind::Locked, "run.fenced", "another run has taken over: nothing more was changed by this one")
+                .help("`arcus status` says who it is"));
+        }
+        if !end.failed.is_empty() {
+            let mut troubles = end.failed.clone();
+            troubles.extend(end.unknown.clone());
+            return Err(Fault { kind: Kind::Step, troubles, diagnostics: vec![] });
+        }
+        if self.stop.is_cancelled() {
+            let mut fault = Fault::new(Kind::Interrupted, "run.interrupted", "interrupted: nothing new was begun, and what was under way has ended");
+            if !end.detached.is_empty() {
+                fault = Fault::new(Kind::Interrupted, "run.interrupted", format!("interrupted; still running on its node: {}", end.detached.join("; ")))
+                    .help("`arcus apply` attaches to it again");
+            }
+            return Err(fault);
+        }
+        if !end.unknown.is_empty() {
+            return Err(Fault { kind: Kind::Unreachable, troubles: end.unknown.clone(), diagnostics: vec![] });
+        }
+        Ok(())
+    }
+
+    /// Nothing can go on. Whether that is a fault depends on what is in the way.
+    async fn stuck(&self, journal: &Journal, performed: usize, rounds: usize, outlook: &Outlook, end: &RoundEnd) -> Result<Applied, Fault> {
+        let mut troubles = Vec::new();
+        let mut kind = Kind::Step;
+        for (node, problem) in &outlook.unanswered {
+            kind = Kind::Unreachable;
+            troubles.push(Trouble { node: Some(node.clone()), ..Trouble::of(None, problem.clone()) });
+        }
+        for item in outlook.sequence.items() {
+            let why = match (&item.state, &item.standing) {
+                (_, Standing::Refused(problem)) => {
+                    kind = Kind::Step;
+                    troubles.push(Trouble { step: Some(item.step.id.clone()), ..Trouble::of(Some(&item.plugin), problem.clone()) });
+                    continue;
+                }
+                (State::Blocked(why), _) if why != "it is outside --limit" => why.clone(),
+                (State::Later(why), _) => format!("it cannot be told yet: {why}"),
+                _ => continue,
+            };
+            troubles.push(Trouble {
+                code: "step.blocked".into(),
+                message: format!("{}: {why}", item.step.title),
+                node: Some(item.step.node.clone()),
+                plugin: Some(item.plugin.clone()),
+                step: Some(item.step.id.clone()),
+                ..Trouble::default()
+            });
+        }
+        if end.outside_limit > 0 && outlook.unanswered.is_empty() {
+            return Ok(self.applied(journal, performed, rounds, outlook, end).await);
+        }
+        if troubles.is_empty() {
+            troubles.push(Trouble { code: "plan.stuck".into(), message: "something is left, and nothing of it can start".into(), ..Trouble::default() });
+        }
+        Err(Fault { kind, troubles, diagnostics: vec![] })
+    }
+
+    async fn applied(&self, journal: &Journal, performed: usize, rounds: usize, outlook: &Outlook, end: &RoundEnd) -> Applied {
+        let missing = self.fleet.missing().await;
+        let mut nodes: BTreeMap<String, String> = self.fleet.names().map(|node| (node.to_owned(), "done".to_owned())).collect();
+        for item in outlook.sequence.items() {
+            let word = match &item.state {
+                State::Failed => "failed".to_owned(),
+                State::Blocked(why) => format!("blocked: {why}"),
+                State::Later(why) => format!("blocked: {why}"),
+                _ => continue,
+            };
+            nodes.insert(item.step.node.clone(), word);
+        }
+        for node in missing.keys() {
+            nodes.insert(node.clone(), "not reached".into());
+        }
+        Applied { run: journal.run().to_owned(), performed, rounds, nodes, outside_limit: end.outside_limit, detached: end.detached.clone() }
+    }
+
+    /// A later round may only do what was announced.
+    fn keep_to_envelope(&self, approved: &Proposal, outlook: &Outlook) -> Result<(), Fault> {
+        let mut troubles = Vec::new();
+        for item in outlook.sequence.items().iter().filter(|item| item.state == State::Waiting) {
+            if let Err(outside) = approved.envelope.covers(&item.plugin, &item.step) {
+                troubles.push(Trouble {
+                    code: "plan.outside".into(),
+                    message: format!("{}: {}", item.step.title, outside.reason),
+                    help: Some("`arcus plan` shows the plan as it is now".into()),
+                    node: Some(item.step.node.clone()),
+                    plugin: Some(item.plugin.clone()),
+                    step: Some(item.step.id.clone()),
+                    tail: None,
+                });
+            }
+        }
+        if troubles.is_empty() { Ok(()) } else { Err(Fault { kind: Kind::Pending, troubles, diagnostics: vec![] }) }
+    }
+
+    /// What is disruptive, once-only or a change of membership does not run while any member of its group is silent.
+    async fn keep_groups_whole(&self, outlook: &mut Outlook) {
+        let missing: BTreeSet<String> = self.fleet.missing().await.into_keys().collect();
+        if missing.is_empty() {
+            return;
+        }
+        let mut members: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+        for item in outlook.sequence.items() {
+            if let Some(group) = &item.step.group {
+                members.entry((item.plugin.clone(), group.clone())).or_default().insert(item.step.node.clone());
+            }
+        }
+        let mut held_back = Vec::new();
+        for (place, item) in outlook.sequence.items().iter().enumerate().filter(|(_, item)| item.state == State::Waiting) {
+            let group = item.step.group.as_ref().and_then(|group| members.get(&(item.plugin.clone(), group.clone())));
+            let silent: Vec<&String> = group.into_iter().flatten().filter(|node| missing.contains(*node)).collect();
+            if !silent.is_empty() {
+                let names = silent.iter().map(|node| node.as_str()).collect::<Vec<_>>().join(", ");
+                held_back.push((place, format!("{names} of its group did not answer")));
+            }
+        }
+        for (place, why) in held_back {
+            outlook.sequence.hold_back(place, why);
+        }
+    }
+
+    /// When much of the cluster is out of reach, it may be this machine that is cut off.
+    async fn check_reach(&self, options: &ApplyOptions) -> Result<(), Fault> {
+        let missing = self.fleet.missing().await;
+        if missing.is_empty() || options.despite_unreachable {
+            return Ok(());
+        }
+        let managers: Vec<&str> = self.cluster.with(Role::Manage).map(|member| member.node.name.as_str()).collect();
+        let silent = managers.iter().filter(|node| missing.contains_key(**node)).count();
+        let nodes = self.cluster.nodes.len();
+        if silent * 2 > managers.len() || missing.len() * 5 > nodes {
+            let names: Vec<&str> = missing.keys().map(String::as_str).collect();
+            let message = format!("{} of {nodes} nodes cannot be reached ({}): maybe it is this machine that is cut off, so nothing was changed", missing.len(), names.join(", "));
+            return Err(Fault::new(Kind::Unreachable, "apply.cut-off", message).help("when you are sure, --despite-unreachable"));
+        }
+        Ok(())
+    }
+
+    /// Steps of the last run that were begun and of which no end is told: decided by what is seen now.
+    fn decide(&self, outlook: &Outlook, journal: &Journal, state: &cap_std::fs::Dir) -> Result<(), Fault> {
+        let runs = Journal::runs(state).unwrap_or_default();
+        let Some(last) = runs.iter().rev().find(|run| run.as_str() != journal.run()) else { return Ok(()) };
+        let entries = Journal::read(state, last).unwrap_or_default();
+        let mut decided = Vec::new();
+        for (plugin, step, node) in Journal::open_steps(&entries) {
+            let found = outlook.sequence.items().iter().find(|item| item.plugin == plugin && item.step.id == step);
+            let as_seen = match found.map(|item| (&item.state, &item.standing)) {
+                Some((State::LeftOut, _)) => "done",
+                Some((_, Standing::Open(_))) => "not-done",
+                Some((_, Standing::Satisfied)) => "done",
+                _ => "unknown",
+            };
+            decided.push(Entry::Decided { run: last.clone(), plugin, step, node, as_seen: as_seen.into(), at: now() });
+        }
+        journal.write_all(&decided).map_err(|error| journal_fault(&error))
+    }
+}
+
+/// Sorts by time; unique among operators.
+pub(crate) fn run_id() -> String {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S").to_string();
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("{time}-{}", &unique[..6])
+}
