@@ -29,6 +29,7 @@ struct Inner {
     origin: String,
     manifest: Arc<Manifest>,
     inspection: Inspection,
+    cached: bool,
     pre: InstancePre<Guest>,
     exports: HashMap<Export, ComponentExportIndex>,
 }
@@ -38,6 +39,7 @@ pub(crate) struct Loaded {
     pub pre: InstancePre<Guest>,
     pub exports: HashMap<Export, ComponentExportIndex>,
     pub inspection: Inspection,
+    pub cached: bool,
 }
 
 impl fmt::Debug for Plugin {
@@ -51,9 +53,9 @@ type Given<T> = (Result<T, Vec<Problem>>,);
 
 impl Plugin {
     pub(crate) fn new(sandbox: Arc<sandbox::Inner>, origin: String, loaded: Loaded) -> Self {
-        let Loaded { pre, exports, inspection } = loaded;
+        let Loaded { pre, exports, inspection, cached } = loaded;
         let manifest = Arc::new(inspection.manifest.clone());
-        Self(Arc::new(Inner { sandbox, origin, manifest, inspection, pre, exports }))
+        Self(Arc::new(Inner { sandbox, origin, manifest, inspection, cached, pre, exports }))
     }
 
     /// As in its manifest, e.g. `storage-glusterfs`.
@@ -79,6 +81,11 @@ impl Plugin {
     /// Where it came from, for errors.
     pub fn origin(&self) -> &str {
         &self.0.origin
+    }
+
+    /// Whether its code came from the cache.
+    pub fn is_cached(&self) -> bool {
+        self.0.cached
     }
 
     /// Platform: what it wants from the others.

@@ -188,7 +188,7 @@ impl Bytes {
 impl Inner {
     fn load(&self, bytes: &[u8]) -> Result<Loaded, Fault> {
         let inspection = inspect(bytes)?;
-        let component = self.compile(bytes, &inspection)?;
+        let (component, cached) = self.compile(bytes, &inspection)?;
         let pre = self.linker.instantiate_pre(&component).map_err(|error| {
             Fault::new(
                 "plugin.import-type",
@@ -197,16 +197,16 @@ impl Inner {
             )
         })?;
         let exports = exports(&component, &pre)?;
-        Ok(Loaded { pre, exports, inspection })
+        Ok(Loaded { pre, exports, inspection, cached })
     }
 
-    fn compile(&self, bytes: &[u8], inspection: &Inspection) -> Result<Component, Fault> {
+    fn compile(&self, bytes: &[u8], inspection: &Inspection) -> Result<(Component, bool), Fault> {
         let key = hex::encode(Sha256::new().chain_update(&inspection.digest).chain_update(self.compatibility).finalize());
         if let Some(cache) = &self.options.cache
             && let Some(artefact) = cache.get(&key)
         {
             match native::revive(&self.engine, &artefact) {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Ok((component, true)),
                 Err(error) => tracing::warn!(key, error = %chain(&error), "compiled plugin ignored"),
             }
         }
@@ -222,7 +222,7 @@ impl Inner {
         {
             tracing::warn!(key, %error, "compiled plugin not kept");
         }
-        Ok(component)
+        Ok((component, false))
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -30,7 +30,7 @@ pub struct Inspection {
     pub digest: String,
     /// Bytes.
     pub size: usize,
-    /// Functions it imports, e.g. `arcus:plugin/observe@0.1.0#ask`.
+    /// Functions it imports, sorted, e.g. `arcus:plugin/observe@0.1.0#ask`.
     pub imports: Vec<String>,
     /// Functions it exports, in the same form.
     pub exports: Vec<String>,
@@ -155,6 +155,7 @@ impl Anatomy {
                     functions(&types, name, &item.ty, &mut items);
                 }
             }
+            items.sort();
             items
         };
         let imports = items(&imported, &|name| types.as_ref().component_item_for_import(name).cloned());

@@ -1,0 +1,233 @@
+//! Files that are no plugin, or not one for this Arcus: each is refused with its own words, and none is run.
+
+mod support;
+
+use std::path::Path;
+
+use arcus_plugin::{Fault, MAX_SIZE, Sandbox, Source, componentize, digest, inspect};
+use support::{Bench, Guest, echo, manifest, with_section};
+
+async fn refused(sandbox: &Sandbox, bytes: &[u8]) -> Fault {
+    let error = sandbox.load(Source::Bytes("tried", bytes)).await.expect_err("not a plugin");
+    assert!(error.to_string().starts_with("plugin tried cannot be used: "), "{error}");
+    assert!(!error.help().is_empty());
+    error.fault
+}
+
+fn section() -> Vec<u8> {
+    manifest().to_section()
+}
+
+#[test]
+fn what_a_file_says_without_being_run() {
+    let bytes = Guest::new("(unreachable)").build();
+    let inspection = inspect(&bytes).unwrap();
+    assert_eq!(inspection.manifest, manifest());
+    assert_eq!((inspection.size, inspection.digest), (bytes.len(), digest(&bytes)));
+    assert_eq!(inspection.imports, ["arcus:plugin/log@0.1.0#emit", "arcus:plugin/observe@0.1.0#ask"]);
+    assert_eq!(
+        inspection.exports,
+        ["lifecycle@0.1.0#drills", "lifecycle@0.1.0#judge", "lifecycle@0.1.0#plan", "lifecycle@0.1.0#verify", "storage@0.1.0#offer"]
+            .map(|name| format!("arcus:plugin/{name}"))
+    );
+}
+
+#[test]
+fn the_same_module_and_manifest_give_the_same_bytes() {
+    let guest = Guest::new(&echo());
+    assert_eq!(guest.build(), guest.build());
+}
+
+#[tokio::test]
+async fn files_that_are_no_component() {
+    let sandbox = Bench::new().sandbox();
+    let module = Guest::new("(unreachable)").module();
+    for (bytes, code, words) in [
+        (&b""[..], "plugin.not-wasm", "it is empty"),
+        (b"#!/bin/sh\nreboot\n", "plugin.not-wasm", "it is text, not WebAssembly"),
+        (b"\x7fELF\xff\xff", "plugin.not-wasm", "it is something else, not WebAssembly"),
+        (b"\0asm", "plugin.damaged", "it ends inside its header"),
+        (b"\0asm\x0d\0\x02\0", "plugin.damaged", "its version field 0d000200 is that of no known component"),
+        (&module, "plugin.core-module", "it is a core module, not a component"),
+        (&vec![0; MAX_SIZE + 1], "plugin.too-large", "it is 8388609 bytes long, and a plugin may have 8388608"),
+    ] {
+        let fault = refused(&sandbox, bytes).await;
+        assert_eq!((fault.code, fault.message.as_str()), (code, words));
+    }
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read() {
+    let sandbox = Bench::new().sandbox();
+    let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good.wasm");
+    std::fs::write(&good, Guest::new(&echo()).build()).unwrap();
+    assert_eq!(sandbox.load(Source::File(&good)).await.unwrap().origin(), good.display().to_string());
+    for path in [folder.path(), Path::new("/dev/zero"), &folder.path().join("missing.wasm")] {
+        let error = sandbox.load(Source::File(path)).await.unwrap_err();
+        assert_eq!(error.code(), "plugin.unreadable", "{error}");
+        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn another_version_of_the_contract_is_named() {
+    let sandbox = Bench::new().sandbox();
+    let guest = Guest::new("(unreachable)").wit("arcus:plugin@0.1.0", "arcus:plugin@0.2.0");
+    let fault = refused(&sandbox, &guest.raw(&[&section()])).await;
+    assert_eq!(fault.code, "plugin.contract-version");
+    assert!(fault.message.starts_with("it was built for 0.2.0 of the contract"), "{fault}");
+    assert!(fault.message.ends_with("this Arcus serves 0.1.0"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_patch_of_the_contract_is_served() {
+    let guest = Guest::new(&echo()).wit("arcus:plugin@0.1.0", "arcus:plugin@0.1.7");
+    let plugin = Bench::new().load(&guest).await;
+    assert_eq!(plugin.plan(support::Parrot, &support::input()).await.unwrap().warnings.len(), 1);
+}
+
+#[tokio::test]
+async fn imports_beyond_the_contract_are_named() {
+    let sandbox = Bench::new().sandbox();
+    // WASI, written out here, as it is nowhere near this repository.
+    let wasi = wat::parse_str(
+        r#"(component
+            (import "wasi:filesystem/preopens@0.2.6" (instance (export "get-directories" (func))))
+            (import "wasi:cli/environment@0.2.6" (instance (export "get-environment" (func)))))"#,
+    )
+    .unwrap();
+    let fault = refused(&sandbox, &wasi).await;
+    assert_eq!(fault.code, "plugin.imports-wasi");
+    assert_eq!(
+        fault.message,
+        "it wants 2 interfaces from its system, and plugins get nothing: `wasi:cli/environment@0.2.6`, `wasi:filesystem/preopens@0.2.6`"
+    );
+    for (import, named) in [
+        (r#"(import "arcus:plugin/log@0.1.0" (instance (export "shout" (func))))"#, "`arcus:plugin/log@0.1.0#shout`"),
+        (r#"(import "evil:corp/run@1.0.0" (instance (export "sh" (func))))"#, "`evil:corp/run@1.0.0#sh`"),
+        (r#"(import "bare" (func))"#, "`bare`"),
+        (r#"(import "module" (core module))"#, "`module`"),
+    ] {
+        let fault = refused(&sandbox, &wat::parse_str(format!("(component {import})")).unwrap()).await;
+        assert_eq!(fault.code, "plugin.imports");
+        assert!(fault.message.contains(named), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn the_hatch_is_refused_as_what_it_is() {
+    let mut guest = Guest::new("(unreachable)").more(
+        r#"(func (export "arcus:plugin/hatch@0.1.0#run") (param i32 i32 i32 i32 i32) (result i32)
+             (call $open (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512)) (i32.const 1024))"#,
+    );
+    guest.world = "storage-plugin-with-hatch".into();
+    guest.imports = r#"(import "arcus:plugin/session@0.1.0" "[method]fleet.open" (func $open (param i32 i32 i32 i32)))"#.into();
+    let fault = refused(&Bench::new().sandbox(), &guest.raw(&[&section()])).await;
+    assert_eq!(fault.code, "plugin.hatch");
+}
+
+#[tokio::test]
+async fn manifests_that_are_missing_or_wrong() {
+    let sandbox = Bench::new().sandbox();
+    let guest = Guest::new("(unreachable)");
+    assert_eq!(refused(&sandbox, &guest.raw(&[])).await.code, "plugin.manifest-missing");
+    for (sections, words) in [
+        (&[&b"{"[..]][..], "does not parse"),
+        (&[b"\xff\xfe"], "does not parse"),
+        (&[b"{\"name\":\"storage-x\"}"], "missing field"),
+        (&[&section(), &section()], "it has 2 manifests"),
+        (&[&vec![b' '; 300 << 10]], "its manifest has 307200 bytes, of 262144 at most"),
+    ] {
+        let fault = refused(&sandbox, &guest.raw(sections)).await;
+        assert_eq!(fault.code, "plugin.manifest-wrong");
+        assert!(fault.message.contains(words), "{fault}");
+    }
+    // One hidden inside the core module is not the component's.
+    let hidden = with_section(guest.module(), arcus_plan::manifest::SECTION, &section());
+    let encoded = wit_component::ComponentEncoder::default().module(&hidden).unwrap().encode().unwrap();
+    assert_eq!(refused(&sandbox, &encoded).await.code, "plugin.manifest-missing");
+}
+
+#[tokio::test]
+async fn concern_and_exports_must_agree() {
+    let guest = Guest::new("(unreachable)");
+    let mut other = manifest();
+    other.concern = arcus_plan::manifest::Concern::Network;
+    other.name = "network-tried".into();
+    let fault = componentize(&guest.module(), &other).unwrap_err();
+    assert_eq!(fault.code, "plugin.concern");
+    assert_eq!(fault.message, "its manifest says `network`, but it exports the functions of `storage`");
+    // Nothing of any concern.
+    let empty = with_section(wat::parse_str("(component)").unwrap(), arcus_plan::manifest::SECTION, &section());
+    let fault = refused(&Bench::new().sandbox(), &empty).await;
+    assert_eq!(fault.code, "plugin.export-missing");
+    assert!(fault.message.contains("`lifecycle.plan`") && fault.message.contains("`storage.offer`"), "{fault}");
+}
+
+#[tokio::test]
+async fn functions_of_another_type_are_refused_before_any_call() {
+    let sandbox = Bench::new().sandbox();
+    let guest = Guest::new("(unreachable)").wit("plan: func(input: input) -> result<desired, list<problem>>;", "plan: func(input: input) -> result<desired, list<string>>;");
+    let fault = refused(&sandbox, &guest.raw(&[&section()])).await;
+    assert_eq!(fault.code, "plugin.export-type");
+    assert!(fault.message.contains("`lifecycle.plan`"), "{fault}");
+    let guest = Guest::new("(unreachable)").wit("enum level { debug, info, warn }", "enum level { debug, info, warn, fatal }");
+    let fault = refused(&sandbox, &guest.raw(&[&section()])).await;
+    assert_eq!(fault.code, "plugin.import-type", "{fault}");
+}
+
+/// Every type of the contract in Rust is the one in the WIT, or loading would refuse guests of some world.
+#[tokio::test]
+async fn the_contract_in_rust_is_the_contract() {
+    use arcus_plan::manifest::Concern;
+    for concern in [Concern::Preflight, Concern::Storage, Concern::Network, Concern::Gateway, Concern::Platform, Concern::Migration] {
+        let plugin = Bench::new().load(&Guest::of(concern, "(i32.const 1024)")).await;
+        let input = support::input();
+        let answered = match concern {
+            Concern::Preflight => plugin.inspect(support::Parrot, &input).await.map(drop),
+            Concern::Storage => plugin.offer_storage(&input).await.map(drop),
+            Concern::Network => plugin.offer_network(&input).await.map(drop),
+            Concern::Gateway => plugin.offer_gateway(&input).await.map(drop),
+            Concern::Platform => plugin.demands(&input).await.map(drop),
+            Concern::Migration => plugin.rollback(support::Parrot, &input).await.map(drop),
+        };
+        answered.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_file_is_never_a_plugin() {
+    let sandbox = Bench::new().sandbox();
+    let good = Guest::new(&echo()).build();
+    for end in (0..good.len()).step_by(7).chain([good.len() - 1]) {
+        let fault = refused(&sandbox, &good[..end]).await;
+        // Cut at the end of a section, it may be a whole component that lacks what came after.
+        let codes = ["plugin.not-wasm", "plugin.damaged", "plugin.manifest-missing", "plugin.compile"];
+        assert!(codes.contains(&fault.code), "cut at {end}: {fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_never_harms_the_host() {
+    let sandbox = Bench::new().sandbox();
+    let good = Guest::new(&echo()).build();
+    let (mut loaded, mut refused) = (0, 0);
+    for at in (0..good.len()).step_by(11) {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        match sandbox.load(Source::Bytes("flipped", &bad)).await {
+            // A name, a constant: another plugin then, with another digest.
+            Ok(plugin) => {
+                loaded += 1;
+                assert_ne!(plugin.digest(), digest(&good));
+                let _ = plugin.plan(support::Parrot, &support::input()).await;
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(error.code().starts_with("plugin."), "{error}");
+            }
+        }
+    }
+    assert!(refused > loaded / 10, "{refused} of {} refused", refused + loaded);
+}
