@@ -160,7 +160,7 @@ fn up(dir: &Path, file: &Path, version: &str, init_seconds: u32) -> Result<()> {
 }
 
 /// A small program for `--power-hook`: this very binary, called with the lab it belongs to.
-fn power_hook(dir: &Path) -> Result<PathBuf> {
+pub fn power_hook(dir: &Path) -> Result<PathBuf> {
     let hook = dir.join("power-hook");
     let own = std::env::current_exe().context("finding this program")?;
     let quote = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));

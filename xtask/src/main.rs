@@ -1,8 +1,11 @@
 //! The only task runner: every command a developer or CI needs, with its own set-up.
 
+mod build;
 mod contract;
+mod demo;
 mod lab;
 mod plugins;
+mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +22,16 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Task {
+    /// The main job on real nodes: eight bare machines become a cluster, planned, applied, verified and drilled.
+    Demo,
+    /// Every test, with all that it needs.
+    Test,
+    /// Build the plugins and the binary that embeds them.
+    Build {
+        /// As it is shipped.
+        #[arg(long)]
+        release: bool,
+    },
     /// Real nodes for a cluster file, to be tried by hand.
     Lab {
         #[command(subcommand)]
@@ -44,6 +57,9 @@ fn root() -> PathBuf {
 
 fn main() -> Result<()> {
     match Args::parse().task {
+        Task::Demo => demo::demo(&root()),
+        Task::Test => test::test(&root()),
+        Task::Build { release } => build::build(&root(), release).map(|arcus| println!("{}", arcus.display())),
         Task::Lab { lab } => lab::run(&root(), lab),
         Task::Plugins { names } => plugins::build(&root(), &names),
         Task::Contract { check } => contract::generate(&root(), check),
