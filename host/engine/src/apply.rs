@@ -96,7 +96,7 @@ impl Engine {
         let mut number = 0;
         loop {
             number += 1;
-            let mut outlook = self.pass().await?;
+            let mut outlook = self.pass(false).await?;
             if number == 1 {
                 self.decide(&outlook, journal, state)?;
             }

@@ -9,6 +9,7 @@
 //!            plugins, hand-offs└ status, preflight, drill, unlock
 //! ```
 
+mod ahead;
 mod apply;
 mod cast;
 mod change;

@@ -40,8 +40,6 @@ pub struct Outlook {
     pub secrets: BTreeMap<String, (String, String, BTreeSet<String>)>,
     /// Questions that got no answer because of the node: the run cannot end as done.
     pub unanswered: BTreeMap<String, Problem>,
-    /// What was asked and answered; for fetching ahead.
-    pub rounds: usize,
 }
 
 impl Engine {
@@ -50,10 +48,16 @@ impl Engine {
         (observer.clone(), Round::new(observer))
     }
 
-    /// Plans, vets, looks, judges.
-    pub(crate) async fn pass(&self) -> Result<Outlook, Fault> {
+    /// Plans, vets, looks, judges. With `ahead`, what the last plan here asked is fetched first, so that a plan of a cluster
+    /// where nothing changed is one round trip per node.
+    pub(crate) async fn pass(&self, ahead: bool) -> Result<Outlook, Fault> {
         let (observer, round) = self.round();
         self.emit(Event::Phase { name: "observe" });
+        if ahead {
+            let known: Vec<Wanted> = crate::ahead::read(&self.folder);
+            let of_cluster = |wanted: &Wanted| self.cluster.node(&wanted.request.node).is_some();
+            round.look(known.into_iter().filter(of_cluster).collect()).await;
+        }
         let plans = self.plans(&round).await?;
         self.vet(&plans)?;
 
@@ -76,8 +80,13 @@ impl Engine {
         let node_files = observer.node_files();
         self.refuse_conflicts(&secrets)?;
 
+        let snapshot = round.snapshot();
+        if ahead {
+            crate::ahead::write(&self.folder, snapshot.iter().map(|(wanted, _)| wanted));
+        }
+        tracing::debug!(round_trips = round.fetches(), questions = snapshot.len(), "looked");
         let mut unanswered = BTreeMap::new();
-        for (wanted, answer) in round.snapshot() {
+        for (wanted, answer) in snapshot {
             if let Err(problem) = answer
                 && is_nodes_fault(&problem)
             {
@@ -118,7 +127,7 @@ impl Engine {
         let sequence = Sequence::new(ordered).map_err(|tangle| {
             Fault::new(Kind::Step, "plan.tangled", tangle.to_string()).help("this is a mistake in a plugin, or a plugin is missing in the cluster file")
         })?;
-        Ok(Outlook { sequence, seen, roles, stated, warnings, node_files, secrets, unanswered, rounds: round.fetches() })
+        Ok(Outlook { sequence, seen, roles, stated, warnings, node_files, secrets, unanswered })
     }
 
     async fn plans(&self, round: &Round) -> Result<Vec<Desired>, Fault> {

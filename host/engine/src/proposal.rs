@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use arcus_contract::actions::{Action, Disruption, Step};
 use arcus_contract::facts::Fact;
-use arcus_contract::types::Problem;
 use arcus_plan::envelope::Envelope;
 use arcus_plan::likeness;
 use arcus_plan::sequence::{Item, State};
@@ -145,7 +144,7 @@ impl Engine {
     /// # Errors
     /// When no plan can be made: a plugin finds the configuration or the cluster unfit, or is itself broken or denied.
     pub async fn plan(&self) -> Result<Proposal, Fault> {
-        let outlook = self.pass().await?;
+        let outlook = self.pass(true).await?;
         Ok(self.propose(&outlook).await)
     }
 
@@ -352,9 +351,4 @@ fn what(action: &Action) -> String {
         Action::Later(later) => later.why.clone(),
         Action::Call(call) => format!("call {}", call.name),
     }
-}
-
-/// A problem in one line, for reasons.
-pub(crate) fn line(problem: &Problem) -> String {
-    format!("{} ({})", problem.message, problem.code)
 }

@@ -148,7 +148,7 @@ impl<'a> Performer<'a> {
                     };
                     (Vault::make(*length, alphabet.as_deref())?, users.into_iter().collect())
                 }
-                Known::Unknown(_) | Known::Conflict(_) => continue,
+                Known::Unknown | Known::Conflict(_) => continue,
             };
             for node in nodes {
                 let task = Task {

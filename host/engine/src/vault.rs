@@ -43,7 +43,7 @@ pub enum Known {
     /// Every user answered, and none keeps one: it may be made.
     None,
     /// Some user did not answer, and none that did keeps one: it must not be made.
-    Unknown(Vec<String>),
+    Unknown,
     /// Nodes keep different ones.
     Conflict(Vec<String>),
 }
@@ -88,11 +88,11 @@ impl Vault {
     /// Where a generated secret stands.
     pub fn known(&self, key: &str) -> Known {
         let generated = self.generated.lock().expect("no panic while held");
-        let Some(entry) = generated.get(key) else { return Known::Unknown(vec![]) };
+        let Some(entry) = generated.get(key) else { return Known::Unknown };
         match entry.values.as_slice() {
             [(value, _)] => Known::One(value.clone(), entry.without.iter().cloned().collect()),
             [] if entry.unknown.is_empty() => Known::None,
-            [] => Known::Unknown(entry.unknown.iter().cloned().collect()),
+            [] => Known::Unknown,
             many => Known::Conflict(many.iter().flat_map(|(_, nodes)| nodes.iter().cloned()).collect()),
         }
     }
