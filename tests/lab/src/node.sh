@@ -5,7 +5,8 @@ echo $$ > "$group/keeper/cgroup.procs"
 while :; do
   (
     echo "$BASHPID" > "$group/machine/cgroup.procs"
-    exec systemd-nspawn "$@"
+    # The node's own network settings are its own to change; all other kernel settings are the machine's.
+    SYSTEMD_NSPAWN_API_VFS_WRITABLE=network exec systemd-nspawn "$@"
   )
   # 133: the container asks to be started again.
   [ $? = 133 ] || break

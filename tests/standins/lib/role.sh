@@ -1,0 +1,143 @@
+# Stand-in for tests: what the playbooks make on a node. Real units, files, routes. Can be run again at any time.
+# Env: GRCTL_FLAVOUR FIRST VIP POD_NETWORK_CIDR SECRETKEY ENDPOINT UID_HERE IIP ROLES. Arg: which part.
+set -eu
+. /srv/standins/lib/common.sh
+part=$1
+
+unit() { # name, after, type, command
+  cat > "/etc/systemd/system/$1.service" <<X
+[Unit]
+Description=$1 (a stand-in for tests)
+After=network.target $2
+StartLimitIntervalSec=0
+[Service]
+Type=$3
+ExecStart=$4
+Restart=always
+RestartSec=2
+TimeoutStopSec=10
+[Install]
+WantedBy=multi-user.target
+X
+}
+
+start() {
+  systemctl daemon-reload
+  systemctl -q enable "$@" 2> /dev/null
+  systemctl start "$@"
+}
+
+token() { is51 && echo /grdata/services/storage/health.check || echo /grdata/.check; }
+
+etcd_unit() { # state, members
+  mkdir -p $R/data $R/scripts
+  cat > $R/scripts/start-etcd.sh <<X
+#!/bin/sh
+# written by a stand-in for tests
+exec /usr/bin/etcd --name $UID_HERE --data-dir $R/data/etcd --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://$IIP:2379 \\
+  --listen-peer-urls http://$IIP:2380 --initial-advertise-peer-urls http://$IIP:2380 --initial-cluster-state $1 --initial-cluster '$2' --logger zap
+X
+  chmod 755 $R/scripts/start-etcd.sh
+  unit etcd "" notify $R/scripts/start-etcd.sh
+  echo http://127.0.0.1:2379 > $R/conf/standin-etcd
+  start etcd.service
+  wait_for 30 etcd_here get /none
+}
+
+case $part in
+  common)
+    mkdir -p $R/conf $R/scripts $R/health $R/etc/node $R/etc/cni $R/data $R/.init /root/.rbd /tmp/install
+    echo "host_uuid=$UID_HERE" > $R/etc/node/node_host_uuid.conf
+    sed -i '/^# BEGIN Rainbond hosts$/,/^# END Rainbond hosts$/d' /etc/hosts
+    printf '# BEGIN Rainbond hosts\n%s kubeapi.goodrain.me goodrain.me repo.goodrain.me lang.goodrain.me maven.goodrain.me region.goodrain.me\n# END Rainbond hosts\n' "$FIRST" >> /etc/hosts
+    if is_role "$ROLES" manage; then
+      sed "s/^export GRCTL_FLAVOUR=.*/export GRCTL_FLAVOUR=$GRCTL_FLAVOUR GRCTL_SELF=grctl/" "$STANDINS/grctl-$GRCTL_FLAVOUR" > /usr/local/bin/grctl
+      chmod 755 /usr/local/bin/grctl
+    fi
+    install -m 755 $STANDINS/bin/docker /usr/bin/docker
+    install -m 755 $STANDINS/bin/calicoctl /usr/local/bin/calicoctl
+    printf 'region_api:\n  endpoints:\n  - https://%s:8443\n' "$ENDPOINT" > /root/.rbd/grctl.yaml
+    printf 'GRCTL_FLAVOUR=%s\nUID_HERE=%s\nIIP=%s\nFIRST=%s\nROLES=%s\nPOD_NETWORK_CIDR=%s\n' "$GRCTL_FLAVOUR" "$UID_HERE" "$IIP" "$FIRST" "$ROLES" "$POD_NETWORK_CIDR" > $R/etc/node/standin.env
+    # The token is written by whoever has none yet, as the official check does: it can hide a missing mount.
+    printf '#!/bin/sh\n# written by a stand-in for tests\n[ "$(cat %s 2> /dev/null)" = "%s" ]\n' "$(token)" "$SECRETKEY" > $R/health/storage.sh
+    printf '#!/bin/sh\n# written by a stand-in for tests\nbirdc -s /run/standin-calico.ctl show status > /dev/null\n' > $R/health/network.sh
+    chmod 700 $R/health/*.sh
+    if [ "$IIP" = "$FIRST" ]; then
+      mkdir -p "$(dirname "$(token)")"
+      printf %s "$SECRETKEY" > "$(token)"
+    fi
+    ;;
+  storage)
+    case $(findmnt -no FSTYPE /grdata || :) in
+      nfs* | fuse.*) ;;
+      *)
+        echo "/grdata is no network mount on $IIP, and the stand-in has no NFS to mount there" >&2
+        exit 1
+        ;;
+    esac
+    ;;
+  etcd-first) etcd_unit new "$UID_HERE=http://$IIP:2380" ;;
+  etcd-join) etcd_unit existing "$2" ;;
+  etcd-proxy)
+    printf '#!/bin/sh\n# written by a stand-in for tests\nexec /usr/bin/etcd grpc-proxy start --endpoints=%s --listen-addr=127.0.0.1:2379\n' "$2" > $R/scripts/start-etcd-proxy.sh
+    chmod 755 $R/scripts/start-etcd-proxy.sh
+    unit etcd-proxy "" simple $R/scripts/start-etcd-proxy.sh
+    echo http://127.0.0.1:2379 > $R/conf/standin-etcd
+    start etcd-proxy.service
+    wait_for 20 etcd_here get /none
+    ;;
+  db)
+    eip=${2-}
+    if [ ! -d $R/data/mysql ]; then
+      mkdir -p $R/data
+      cp -a /var/lib/mysql $R/data/mysql.part
+      mv $R/data/mysql.part $R/data/mysql
+    fi
+    unit rbd-db "" notify "/usr/sbin/mariadbd --datadir=$R/data/mysql --socket=/run/mysqld/mysqld.sock --bind-address=0.0.0.0 --pid-file=/run/mysqld/mysqld.pid"
+    sed -i '/^\[Service\]/a User=mysql\nRuntimeDirectory=mysqld' /etc/systemd/system/rbd-db.service
+    start rbd-db.service
+    wait_for 30 mysqladmin -uroot ping
+    mysql -uroot <<X
+CREATE DATABASE IF NOT EXISTS console CHARACTER SET utf8mb4;
+CREATE TABLE IF NOT EXISTS console.region_info (
+  ID INT AUTO_INCREMENT PRIMARY KEY, region_id VARCHAR(36) NOT NULL UNIQUE, region_name VARCHAR(64) NOT NULL UNIQUE, region_alias VARCHAR(64) NOT NULL,
+  url VARCHAR(256) NOT NULL, wsurl VARCHAR(256) NOT NULL, httpdomain VARCHAR(256) NOT NULL, tcpdomain VARCHAR(256) NOT NULL, token VARCHAR(255),
+  status VARCHAR(2) NOT NULL, create_time DATETIME(6) NOT NULL, \`desc\` VARCHAR(200) NOT NULL, scope VARCHAR(10) NOT NULL,
+  ssl_ca_cert TEXT, cert_file TEXT, key_file TEXT);
+INSERT IGNORE INTO console.region_info (region_id, region_name, region_alias, url, wsurl, httpdomain, tcpdomain, token, status, create_time, \`desc\`, scope)
+  VALUES (REPLACE(UUID(), '-', ''), 'rainbond', 'rainbond', 'https://$ENDPOINT:8443', 'ws://${eip:-$IIP}:6060', '$(sed -n 's/^domain: //p' $R/.init/domain.yaml)', '${eip:-$IIP}', '', '1', NOW(), 'stand-in', 'private');
+X
+    ;;
+  services)
+    mkdir -p /etc/calico /var/lib/calico /etc/NetworkManager/conf.d
+    printf '# written by a stand-in for tests\nversion: "2.1"\nservices:\n- name: calico\n  endpoints: []\n  health:\n    name: calico\n    model: cmd\n    address: %s/health/network.sh\n' $R > $R/conf/network.yaml
+    printf 'apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n  datastoreType: "etcdv3"\n  etcdEndpoints: "http://127.0.0.1:2379"\n' > /etc/calico/calicoctl.cfg
+    printf '{ "name": "calico-k8s-network", "cniVersion": "0.1.0", "type": "calico", "etcd_endpoints": "http://%s:2379", "ipam": { "type": "calico-ipam" } }\n' "$(is_role "$ROLES" manage && echo "$FIRST" || echo 127.0.0.1)" > $R/etc/cni/10-calico.conf
+    printf '[keyfile]\nunmanaged-devices=interface-name:cali*;interface-name:tunl*\n' > /etc/NetworkManager/conf.d/calico.conf
+    echo "$UID_HERE" > /var/lib/calico/nodename
+    # A gateway alone has no etcd of its own: its agent asks the first manager's only.
+    [ -e $R/conf/standin-etcd ] || echo "http://$FIRST:2379" > $R/conf/standin-etcd
+    unit calico "etcd.service etcd-proxy.service" simple "/bin/bash $STANDINS/lib/calico.sh"
+    units=(calico.service)
+    serve() { # name, services of it
+      printf '# written by a stand-in for tests\nversion: "2.1"\nservices:\n- name: %s\n' "$1" > "$R/conf/${1#rbd-}.yaml"
+      unit "$1" "" simple "/bin/bash $STANDINS/lib/serve.sh $1"
+      units+=("$1.service")
+    }
+    if is_role "$ROLES" manage; then serve rbd-api; fi
+    # 5.0 puts a gateway on every manager.
+    if is_role "$ROLES" gateway || { ! is51 && is_role "$ROLES" manage; }; then serve rbd-gateway; fi
+    printf '#!/bin/sh\n# written by a stand-in for tests\nexec /bin/bash %s/lib/agent.sh --noderule=%s\n' $STANDINS "$ROLES" > $R/scripts/start-node.sh
+    chmod 755 $R/scripts/start-node.sh
+    unit node "etcd.service etcd-proxy.service" simple $R/scripts/start-node.sh
+    start "${units[@]}" node.service
+    wait_for 20 systemctl is-active -q "${units[@]}" node.service
+    if [[ " ${units[*]} " == *" rbd-gateway.service "* ]]; then wait_for 10 curl -fs -m 2 http://127.0.0.1:10254/healthz; fi
+    if is_role "$ROLES" manage; then wait_for 10 curl -fs -m 2 http://127.0.0.1:8888/v2/health; fi
+    ;;
+  app-ui)
+    unit rbd-app-ui "" simple "/bin/bash $STANDINS/lib/serve.sh rbd-app-ui"
+    start rbd-app-ui.service
+    ;;
+  *) exit 64 ;;
+esac
