@@ -31,17 +31,25 @@
 
 mod change;
 mod endpoint;
+mod frames;
 mod layout;
 mod link;
+mod local;
 mod login;
 mod look;
+mod looks;
+mod quote;
+mod script;
 mod secret;
+mod shell;
 mod simulated;
+mod tasks;
 
 pub use change::{Change, Ended, Expect, Failure, LockFact, LockOwner, Outcome, Over, ServiceAction, Source};
 pub use endpoint::Endpoint;
 pub use layout::Layout;
 pub use link::{Batch, ConnectError, Event, Fence, HostKeyTrouble, Link, Lost, Quiet, Report, Sink, Task, Transport};
+pub use local::Local;
 pub use login::{Identity, Login, NoPrompt, Prompt, Wanted};
 pub use look::{Answer, Content, Look, Named, Seen};
 pub use secret::Hidden;

@@ -126,7 +126,7 @@ impl Sink for Quiet {
 pub struct Lost {
     /// The node.
     pub node: String,
-    /// Stable: `node.lost`, `node.timeout`, `node.nonsense`, `node.no-sudo`, `node.sudo-refused`, `node.no-shell`.
+    /// Stable: `node.lost`, `node.timeout`, `node.nonsense`, `node.no-sudo`, `node.sudo-refused`, `node.no-shell`, `node.no-state`.
     pub code: &'static str,
     /// One sentence.
     pub reason: String,

@@ -1,0 +1,115 @@
+# find_live LINE, find_noted LINE: of /proc/self/mounts and fstab; the last, and the first, for the target $te.
+find_live() {
+  # shellcheck disable=SC2086
+  set -f; set -- $1; set +f
+  if [ "${2-}" = "$te" ]; then ls=$1 lt=$3; fi
+}
+find_noted() {
+  case $1 in '#'*) return ;; esac
+  # shellcheck disable=SC2086
+  set -f; set -- $1; set +f
+  if [ "${2-}" = "$te" ]; then fs=$1 fl="$1 $2 ${3-} ${4-}"; fi
+}
+stand() {
+  ls='' lt='' fs='' fl=''
+  each_line "$(cat /proc/self/mounts)" find_live
+  if [ -e "$F" ]; then each_line "$(cat "$F")" find_noted; fi
+}
+
+# plain FIELD: as it is without octal.
+plain() { case $1 in *[\\%]*) printf "$(printf %s "$1" | sed 's/%/%%/g')" ;; *) printf %s "$1" ;; esac; }
+
+# real SOURCE: the device behind a label or link; anything else as it is.
+real() {
+  case $1 in
+    UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) x=$(findfs "$1" 2>/dev/null) || x=$1 ;;
+    *) x=$1 ;;
+  esac
+  case $x in /*) x=$(readlink -f -- "$x" 2>/dev/null || printf %s "$x") ;; *:/*) x=${x%%:/*}:${x#*:/} ;; esac
+  printf %s "$x"
+}
+# same ONE OTHER: whether both name the same thing (fstab's way of writing).
+same() { [ "$1" = "$2" ] || [ "$(real "$1")" = "$(real "$2")" ]; }
+same_type() { [ "$1" = "$2" ] || [ "$1" = "fuse.$2" ] || [ "$1$2" = nfs4nfs ]; }
+
+# note LINE: exactly this line for the target, or none when it is empty. Others stay as they are.
+note() {
+  T=$F.arcus-$N
+  y=
+  set -C
+  # shellcheck disable=SC2094
+  {
+    z=$1
+    if [ -e "$F" ]; then
+      while IFS= read -r l || [ -n "$l" ]; do
+        fs=; find_noted "$l"
+        if [ -z "$fs" ]; then printf '%s\n' "$l"; elif [ -n "$z" ]; then printf '%s\n' "$z"; z=; fi
+      done <"$F"
+    fi
+    [ -z "$z" ] || printf '%s\n' "$z"
+  } >"$T"; r=$?
+  set +C
+  if [ "$r" != 0 ]; then rm -f -- "$T"; failed mount.failed "$F cannot be written"; return; fi
+  if [ -e "$F" ]; then chown --reference="$F" -- "$T" && chmod --reference="$F" -- "$T"; else chmod 0644 "$T"; fi
+  if ! mv -fT -- "$T" "$F"; then rm -f -- "$T"; failed mount.failed "$F cannot be replaced"; return; fi
+  if [ -d /run/systemd/system ]; then timeout 60 systemctl daemon-reload </dev/null 3>&- 4>&-; fi
+  return 0
+}
+
+# mount_it SECONDS SOURCE TARGET TYPE OPTIONS PERSIST OVER OVER-SOURCE LINE; LINE, and TARGET in te, as fstab writes them.
+mount_it() {
+  t0=$1 s=$2 a=$3 y=$4 b=$5 k=$6 v=$7 q=$8 c=$9
+  stand
+  have=no gone=no
+  case ",$b," in *,bind,* | *,rbind,*) bound=yes ;; *) bound=no ;; esac
+  if [ -n "$ls" ]; then
+    if [ "$bound" = yes ] && [ "$(stat -c %d:%i -- "$s" 2>/dev/null)" = "$(stat -c %d:%i -- "$a" 2>/dev/null)" ]; then have=yes
+    elif [ "$bound" = no ] && same "$(plain "$ls")" "$s" && same_type "$lt" "$y"; then have=yes
+    elif [ "$v" = mount ] && same "$(plain "$ls")" "$q"; then gone=yes
+    else refused mount.foreign "$a already carries $ls ($lt)"; return; fi
+  elif [ -L "$a" ] || { [ -e "$a" ] && [ ! -d "$a" ]; }; then
+    refused mount.foreign "$a is not a directory"; return
+  elif [ -d "$a" ] && [ "$v" != files ]; then
+    for f in "$a"/* "$a"/.[!.]* "$a"/..?*; do
+      if [ -e "$f" ] || [ -L "$f" ]; then refused mount.foreign "$a is not empty; it holds ${f##*/}"; return; fi
+    done
+  fi
+  if [ -n "$fs" ] && ! same "$(plain "$fs")" "$s" && ! { [ "$v" = mount ] && same "$(plain "$fs")" "$q"; }; then
+    refused mount.foreign "$F already has another source for $a: $fs"; return
+  fi
+  if [ "$gone" = yes ]; then
+    watch "$t0" - umount -- "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.busy "$q cannot be unmounted from $a" "$X"; return; }
+  fi
+  if [ "$have" = no ]; then
+    (umask 022; mkdir -p -- "$a") || { failed mount.failed "$a cannot be made"; return; }
+    if ! x=$(cd -P -- "$a" && printf %s "$PWD") || [ "$x" != "$a" ]; then failed file.symlink "the way to $a leads over a symbolic link to $x"; return; fi
+    watch "$t0" - mount -t "$y" ${b:+-o "$b"} -- "$s" "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.failed "$s cannot be mounted on $a" "$X"; return; }
+    # The helper's status proves nothing: look.
+    stand
+    if [ -z "$ls" ]; then failed mount.failed "mount said that it worked, but nothing is mounted on $a"; return; fi
+  fi
+  if [ "$k" = 1 ]; then
+    # shellcheck disable=SC2086
+    set -f; set -- $c; set +f
+    if [ "$fl" != "$1 $2 $3 $4" ]; then note "$c"; fi
+  elif [ "$gone" = yes ] && [ -n "$fs" ]; then
+    note ''
+  fi
+}
+
+# unmount_it SECONDS TARGET SOURCE
+unmount_it() {
+  t0=$1 a=$2 s=$3
+  stand
+  if [ -n "$s" ]; then
+    if [ -n "$ls" ] && ! same "$(plain "$ls")" "$s"; then refused mount.foreign "$a carries $ls, not $s"; return; fi
+    if [ -n "$fs" ] && ! same "$(plain "$fs")" "$s"; then refused mount.foreign "$F has $fs for $a, not $s"; return; fi
+  fi
+  n=0
+  while [ -n "$ls" ] && [ "$n" -lt 8 ]; do
+    watch "$t0" - umount -- "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.busy "$a cannot be unmounted" "$X"; return; }
+    stand
+    n=$((n + 1))
+  done
+  if [ -n "$fs" ]; then note ''; fi
+}

@@ -1,0 +1,42 @@
+# service NAME SECONDS ACTION...
+service() {
+  n=$1 T=$2; shift 2
+  if ! command -v systemctl >/dev/null; then refused tool.missing "there is no systemctl on this node" 127; return; fi
+  y=$(systemctl show -p LoadState -p ActiveState -p NeedDaemonReload -- "$n" 2>&1)
+  case $y in *NeedDaemonReload=yes* | *LoadState=not-found*)
+    systemctl daemon-reload
+    y=$(systemctl show -p LoadState -p ActiveState -- "$n" 2>&1)
+    ;;
+  esac
+  case $y in
+    *LoadState=not-found*) refused service.not-found "there is no unit $n"; return ;;
+    *LoadState=loaded*) ;;
+    *LoadState=masked*)
+      case " $* " in *start* | *enable*) refused service.masked "$n is masked: it cannot be started or enabled"; return ;; esac
+      ;;
+    *LoadState=*) ;;
+    *) failed service.failed "systemd does not answer: $y"; return ;;
+  esac
+  case $y in *ActiveState=failed*) systemctl reset-failed -- "$n" ;; esac
+  for b; do
+    if [ "$b" = reload ]; then mkdir -p -m 0700 "$S/reloaded" && : >"$S/reloaded/.new"; fi
+    if ! watch "$T" - systemctl "$b" -- "$n"; then
+      if [ "$W" = timeout ]; then return; fi
+      x=$X
+      timeout 10 systemctl status --no-pager -l -n 20 -- "$n" </dev/null 3>&- 4>&-
+      failed service.failed "systemctl $b $n ended with status $x" "$x"
+      return
+    fi
+    case $b in
+      reload) mv -f "$S/reloaded/.new" "$S/reloaded/$n" ;;
+      start | restart)
+        case $(systemctl show -p ActiveState -- "$n" 2>&1) in *=failed*)
+          timeout 10 systemctl status --no-pager -l -n 20 -- "$n" </dev/null 3>&- 4>&-
+          failed service.failed "$n failed right after it was started"
+          return
+          ;;
+        esac
+        ;;
+    esac
+  done
+}
