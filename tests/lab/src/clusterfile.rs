@@ -4,9 +4,10 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
-use saphyr::{LoadableYamlNode, Yaml};
+use anyhow::{Context, Result, anyhow, bail};
+use arcus_cluster::File;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A node to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,29 +38,28 @@ impl NodeSpec {
     }
 }
 
-/// Reads the nodes of a cluster file, as they are written, without judging the file.
+/// Reads the nodes of a cluster file as they are written. The planning rules are not asked: a lab of two nodes is a lab.
 pub fn nodes_of(file: &Path) -> Result<Vec<NodeSpec>> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    parse(&text).with_context(|| format!("the nodes of {}", file.display()))
+    parse(&file.to_string_lossy(), &text).with_context(|| format!("the nodes of {}", file.display()))
 }
 
-fn parse(text: &str) -> Result<Vec<NodeSpec>> {
-    let documents = Yaml::load_from_str(text)?;
-    let nodes = documents
-        .first()
-        .and_then(|file| file.as_mapping_get("nodes"))
-        .and_then(Yaml::as_sequence)
-        .context("no list `nodes`")?;
+fn parse(name: &str, text: &str) -> Result<Vec<NodeSpec>> {
+    let file = File::parse(name, text).map_err(|mistakes| {
+        let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        anyhow!("{}", texts.join("\n"))
+    })?;
+    let nodes = file.value().get("nodes").and_then(Value::as_array).context("no list `nodes`")?;
     let mut found = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
-        let text = |key: &str| node.as_mapping_get(key).and_then(Yaml::as_str);
+        let text = |key: &str| node.get(key).and_then(Value::as_str);
         let name = text("name").with_context(|| format!("node {index} has no name"))?;
         let address = text("address").with_context(|| format!("{name} has no address"))?;
-        let roles = node.as_mapping_get("roles").and_then(Yaml::as_sequence).map(Vec::as_slice).unwrap_or_default();
+        let roles = node.get("roles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         found.push(NodeSpec {
             name: name.to_owned(),
             address: address.parse().with_context(|| format!("{name}: the lab makes IPv4 addresses only, not {address:?}"))?,
-            roles: roles.iter().filter_map(Yaml::as_str).map(str::to_owned).collect(),
+            roles: roles.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         });
     }
     if found.is_empty() {
@@ -74,10 +74,10 @@ mod tests {
 
     #[test]
     fn reads_names_addresses_and_roles() {
-        let nodes = parse("cluster: {name: x}\nnodes:\n  - {name: a, address: 10.0.0.1, roles: [manage, gateway]}\n  - name: b\n    address: 10.0.0.2\n").unwrap();
+        let nodes = parse("x", "cluster: {name: x}\nnodes:\n  - {name: a, address: 10.0.0.1, roles: [manage, gateway]}\n  - name: b\n    address: 10.0.0.2\n").unwrap();
         assert_eq!(nodes[0], NodeSpec::new("a", Ipv4Addr::new(10, 0, 0, 1)).role("manage").role("gateway"));
         assert!(nodes[0].is("gateway") && !nodes[1].is("gateway"));
-        assert!(parse("nodes: [{name: a}]").unwrap_err().to_string().contains("no address"));
-        assert!(parse("nodes: []").is_err() && parse("x: 1").is_err());
+        assert!(parse("x", "nodes: [{name: a}]").unwrap_err().to_string().contains("no address"));
+        assert!(parse("x", "nodes: []").is_err() && parse("x", "x: 1").is_err());
     }
 }

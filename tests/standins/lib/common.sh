@@ -14,10 +14,18 @@ etcd_here() { etcdctl --endpoints="$(cat $R/conf/standin-etcd 2> /dev/null || ec
 
 pause_ms() { sleep "$(($1 / 1000)).$(printf %03d $(($1 % 1000)))"; }
 
-# One field of a record, which is one line of JSON as `record` writes it.
-field() { [[ $2 =~ \"$1\":(\"([^\"]*)\"|true|false) ]] && { [ -n "${BASH_REMATCH[2]}" ] && echo "${BASH_REMATCH[2]}" || echo "${BASH_REMATCH[1]//\"/}"; }; }
+# One field of a record, which is one line of JSON as `record` writes it. Both also leave it in REPLY, without a process.
+get() {
+  REPLY=
+  if [[ $2 =~ \"$1\":(\"([^\"]*)\"|true|false) ]]; then REPLY=${BASH_REMATCH[1]//\"/}; fi
+}
+field() { get "$@"; echo "$REPLY"; }
 
-roles() { [[ $1 =~ \"role\":\[([^]]*)\] ]] && echo "${BASH_REMATCH[1]//\"/}"; }
+get_roles() {
+  REPLY=
+  if [[ $1 =~ \"role\":\[([^]]*)\] ]]; then REPLY=${BASH_REMATCH[1]//\"/}; fi
+}
+roles() { get_roles "$1"; echo "$REPLY"; }
 
 json() { local text=${1//\\/\\\\}; echo "${text//\"/\\\"}"; }
 

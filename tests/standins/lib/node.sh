@@ -11,8 +11,11 @@ ping -c 2 -i 0.2 -W 2 -q "$address" > /dev/null || stop "$address does not answe
 # As the playbooks do: an explicit identity is the only one that is tried.
 ssh_to=(ssh -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=5)
 [ -z "$key" ] || ssh_to+=(-i "$key" -o IdentitiesOnly=yes)
+# One connection for all, as ansible keeps one.
+ssh_to+=(-o ControlMaster=auto -o "ControlPath=/tmp/install/ssh-%C" -o ControlPersist=20)
+trap '"${ssh_to[@]}" -O exit "root@$address" 2> /dev/null' EXIT
 "${ssh_to[@]}" "root@$address" uptime > /dev/null || stop "Make sure you can SSH in $address"
-pause_ms $(($(knob install-seconds 2) * 1000))
+pause_ms $(($(knob install-seconds 1) * 1000))
 
 there() { # a part of role.sh, on the node
   {
@@ -23,14 +26,14 @@ there() { # a part of role.sh, on the node
 }
 
 there common || stop "common failed on $address"
-"${ssh_to[@]}" "root@$address" 'umask 077; [ ! -e .ssh/id_rsa ] || cmp -s .ssh/id_rsa - || cp .ssh/id_rsa .ssh/id_rsa.bak' < /root/.ssh/id_rsa
-"${ssh_to[@]}" "root@$address" 'umask 077; cat > .ssh/id_rsa' < /root/.ssh/id_rsa
+"${ssh_to[@]}" "root@$address" 'umask 077; cat > .ssh/new; if [ -e .ssh/id_rsa ] && ! cmp -s .ssh/id_rsa .ssh/new; then cp .ssh/id_rsa .ssh/id_rsa.bak; fi; mv .ssh/new .ssh/id_rsa' < /root/.ssh/id_rsa
 there storage || stop "storage failed on $address"
 if is_role "$node_roles" manage; then
   members=$(etcd_here member list 2> /dev/null) || stop "etcd has no quorum"
   if ! grep -q "http://$address:2380" <<< "$members"; then
     # Registered before it runs: from now on it counts for the quorum, whether it starts or not.
-    etcd_here member add "$uid" --peer-urls="http://$address:2380" > /dev/null 2>&1 || stop "etcd did not take the member"
+    # etcd refuses for five seconds after another member came up.
+    wait_for 15 etcd_here member add "$uid" --peer-urls="http://$address:2380" || stop "etcd did not take the member"
   fi
   cluster=$(etcd_here member list 2> /dev/null | awk -F', ' -v uid="$uid" -v url="http://'"$address"':2380" '{ print ($3 == "" ? uid : $3) "=" $4 }' | paste -sd,)
   # Two members of which one does not run cannot be asked; it is known who they are.

@@ -68,6 +68,7 @@ cp /root/.ssh/id_rsa /grdata/services/ssh/builder_rsa
 cp /root/.ssh/id_rsa.pub /grdata/services/ssh/builder_rsa.pub
 
 case $ROLE in *master* | *worker*) ROLE=$(echo "$ROLE" | sed 's/master/manage/; s/worker/compute/') ;; esac
+install -m 600 /dev/null $R/.init/standin.params
 cat > $R/.init/standin.params <<X
 GRCTL_FLAVOUR=$GRCTL_FLAVOUR
 FIRST=$IIP

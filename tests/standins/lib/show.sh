@@ -29,26 +29,29 @@ load() {
       /rainbond/status/*) SEEN[${key##*/}]=$value ;;
     esac
   done <<< "$lines"
-  mapfile -t UIDS < <(for uid in "${!REC[@]}"; do echo "$(field internal_ip "${REC[$uid]}") $uid"; done | sort -V | cut -d' ' -f2)
+  local uid
+  mapfile -t UIDS < <(for uid in "${!REC[@]}"; do get internal_ip "${REC[$uid]}"; echo "$REPLY $uid"; done | sort -V | cut -d' ' -f2)
 }
 
 # Sets WORD (the status as shown), HEALTHY, CONDITIONS ("name=True:message" by ;) of a node.
 judge() {
-  local record=${REC[$1]} seen=${SEEN[$1]-} status age marks=
-  status=$(field status "$record")
-  CONDITIONS=${seen#* } HEALTHY=false
-  local compute=false
-  is_role "$(roles "$record")" compute && compute=true
-  [ $compute = true ] && [ "$(field unschedulable "$record")" = true ] && marks=unschedulable
+  local record=${REC[$1]} seen=${SEEN[$1]-} status marks= compute=false now
+  get status "$record"
+  status=$REPLY CONDITIONS=${seen#* } HEALTHY=false
+  get_roles "$record"
+  is_role "$REPLY" compute && compute=true
+  get unschedulable "$record"
+  [ $compute$REPLY = truetrue ] && marks=unschedulable
   if [ "$status" = install_success ] && [ -n "$seen" ]; then
-    age=$(($(date +%s) - ${seen%% *}))
-    if [ "$age" -gt "$(knob unknown-seconds 60)" ]; then
+    printf -v now '%(%s)T' -1
+    if [ $((now - ${seen%% *})) -gt "$UNKNOWN" ]; then
       WORD=unknown CONDITIONS=
       return
     fi
     [[ ";$CONDITIONS" != *=False* ]] && HEALTHY=true
     status=running
-    if [ $compute = true ] && [ "$(field up "$record")" != true ]; then
+    get up "$record"
+    if [ $compute = true ] && [ "$REPLY" != true ]; then
       # No Kubernetes node before `node up`: offline, and so not healthy.
       status=offline HEALTHY=false
     fi
@@ -57,54 +60,63 @@ judge() {
   [ $status = offline ] && marks=${marks:+$marks,}offline
   WORD=$status${marks:+($marks)}
 }
+UNKNOWN=$(knob unknown-seconds 60)
 
 host_of() { # what the agent says, else what was added
-  local seen=${SEEN[$1]-}
-  [[ $seen =~ \;host=([^;]*) ]] && echo "${BASH_REMATCH[1]}" || field host_name "${REC[$1]}"
+  if [[ ${SEEN[$1]-} =~ \;host=([^;]*) ]]; then REPLY=${BASH_REMATCH[1]}; else get host_name "${REC[$1]}"; fi
 }
 
 # table: rows of tab-separated cells on stdin, the first is the header; "-" is a rule.
+shopt -s extglob
 table() {
-  local -a rows widths
-  local row cell index text
+  local -a rows cells widths
+  local row index text rule=+ line
   mapfile -t rows
   for row in "${rows[@]}"; do
-    index=0
-    while IFS= read -r cell; do
-      text=$(sed 's/\x1b\[[0-9;]*m//g' <<< "$cell")
-      [ ${#text} -gt "${widths[$index]:-0}" ] && widths[$index]=${#text}
-      index=$((index + 1))
-    done < <(tr '\t' '\n' <<< "$row")
+    IFS=$'\x1f' read -r -a cells <<< "${row//$'\t'/$'\x1f'}"
+    for index in "${!cells[@]}"; do
+      text=${cells[index]//$'\e['*([0-9;])m/}
+      [ ${#text} -gt "${widths[index]:-0}" ] && widths[index]=${#text}
+    done
   done
-  local rule=+
-  for index in "${!widths[@]}"; do rule+=$(printf -- '-%.0s' $(seq $((widths[index] + 2))))+; done
+  for index in "${!widths[@]}"; do
+    printf -v line '%*s' $((widths[index] + 2)) ''
+    rule+=${line// /-}+
+  done
   echo "$rule"
   for row in "${rows[@]}"; do
     if [ "$row" = - ]; then echo "$rule"; continue; fi
-    index=0
-    while IFS= read -r cell; do
-      text=$(sed 's/\x1b\[[0-9;]*m//g' <<< "$cell")
-      printf '| %s%*s ' "$cell" $((widths[index] - ${#text})) ''
-      index=$((index + 1))
-    done < <(tr '\t' '\n' <<< "$row")
-    echo '|'
+    IFS=$'\x1f' read -r -a cells <<< "${row//$'\t'/$'\x1f'}"
+    line=
+    for index in "${!widths[@]}"; do
+      text=${cells[index]-}
+      text=${text//$'\e['*([0-9;])m/}
+      printf -v text '| %s%*s ' "${cells[index]-}" $((widths[index] - ${#text})) ''
+      line+=$text
+    done
+    echo "$line|"
     [ "$row" = "${rows[0]}" ] && echo "$rule"
   done
   echo "$rule"
 }
 
 node_list() {
-  local uid group first=true
+  local uid group role ip host own first=true mode=
+  is51 || mode=$'node\t'
   {
     is51 && printf 'Uid\tIP\tHostName\tNodeRole\tStatus\n' || printf 'Uid\tIP\tHostName\tNodeRole\tNodeMode\tStatus\n'
     for group in manage other; do
       for uid in "${UIDS[@]}"; do
-        local own=other
-        is_role "$(roles "${REC[$uid]}")" manage && own=manage
+        get_roles "${REC[$uid]}"
+        role=$REPLY own=other
+        is_role "$role" manage && own=manage
         [ $own = $group ] || continue
         [ $group = other ] && [ $first = true ] && echo - && first=false
         judge "$uid"
-        printf '%s\t%s\t%s\t%s\t%s%s\n' "$uid" "$(field internal_ip "${REC[$uid]}")" "$(host_of "$uid")" "$(roles "${REC[$uid]}")" "$(is51 || printf 'node\t')" "$WORD"
+        get internal_ip "${REC[$uid]}"
+        ip=$REPLY
+        host_of "$uid"
+        printf '%s\t%s\t%s\t%s\t%s%s\n' "$uid" "$ip" "$REPLY" "$role" "$mode" "$WORD"
       done
     done
   } | table
@@ -116,7 +128,9 @@ cluster() {
   declare -A good all text
   for uid in "${UIDS[@]}"; do
     judge "$uid"
-    role=$(roles "${REC[$uid]}")
+    get_roles "${REC[$uid]}"
+    role=$REPLY
+    host_of "$uid"
     total=$((total + 1))
     [ $HEALTHY = true ] && ready=$((ready + 1))
     if [[ $WORD == running* ]]; then
@@ -134,7 +148,7 @@ cluster() {
       case $name in host | "") continue ;; esac
       [ "$name" = Ready ] && continue
       all[$name]=$((${all[$name]:-0} + 1))
-      if [[ $value == True* ]]; then good[$name]=$((${good[$name]:-0} + 1)); else text[$name]="$(host_of "$uid"):${value#False}/"; fi
+      if [[ $value == True* ]]; then good[$name]=$((${good[$name]:-0} + 1)); else text[$name]="$REPLY:${value#False:}/"; fi
     done <<< "$CONDITIONS;"
   done
   [ $ready -lt $total ] && status=unhealthy message="There is a service exception in the cluster"
@@ -175,11 +189,12 @@ node_get() {
   local record=${REC[$1]-} part name value word=
   [ -n "$record" ] || { printf '(Code:404) msg:node %s not found' "$1"; exit 1; }
   judge "$1"
+  host_of "$1"
   if [ "${F[output]-}" = json ]; then
     local now
     now=$(date +%FT%T%:z)
     printf '{\n'
-    printf '\t"uuid": "%s",\n\t"host_name": "%s",\n\t"create_time": "%s",\n\t"internal_ip": "%s",\n\t"external_ip": "%s",\n' "$1" "$(host_of "$1")" "$(field create_time "$record")" "$(field internal_ip "$record")" "$(field external_ip "$record")"
+    printf '\t"uuid": "%s",\n\t"host_name": "%s",\n\t"create_time": "%s",\n\t"internal_ip": "%s",\n\t"external_ip": "%s",\n' "$1" "$REPLY" "$(field create_time "$record")" "$(field internal_ip "$record")" "$(field external_ip "$record")"
     printf '\t"root_pass": "%s",\n\t"key_path": "%s",\n' "$(field root_pass "$record")" "$(field key_path "$record")"
     printf '\t"role": [\n\t\t%s\n\t],\n' "$(roles "$record" | sed 's/,/\n/g' | sed 's/.*/"&"/' | paste -sd, | sed 's/,/,\n\t\t/g')"
     printf '\t"status": "%s",\n\t"unschedulable": %s,\n\t"node_status": {\n' "${WORD%%(*}" "$(field unschedulable "$record")"
@@ -194,7 +209,7 @@ node_get() {
     exit 0
   fi
   echo "-------------------Node Information-----------------------"
-  printf 'uuid\t%s\nhostname\t%s\ninternal_ip\t%s\nrole\t%s\nstatus\t%s\n' "$1" "$(host_of "$1")" "$(field internal_ip "$record")" "$(roles "$record")" "$WORD"
+  printf 'uuid\t%s\nhostname\t%s\ninternal_ip\t%s\nrole\t%s\nstatus\t%s\n' "$1" "$REPLY" "$(field internal_ip "$record")" "$(roles "$record")" "$WORD"
   echo "-------------------Service health-----------------------"
   {
     is51 && printf 'Condition\tHealth\tMessage\n' || printf 'Condition\tResult\tMessage\n'
