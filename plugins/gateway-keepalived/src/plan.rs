@@ -1,0 +1,211 @@
+//! What should be: keepalived on every gateway, each with its own priority, restarted one at a time and the holder last.
+
+use crate::conf;
+use crate::config::Config;
+use crate::health;
+use crate::ring::{Ring, interface};
+use crate::vrid::{self, Heard};
+use arcus_sdk::prelude::*;
+use arcus_sdk::{Batch, Ticket};
+use std::collections::BTreeMap;
+
+/// Most of keepalived.conf that is read.
+const ENOUGH: u32 = 32_768;
+
+/// What was seen on a gateway.
+pub struct Gate {
+    /// With the address, where it holds it.
+    pub interfaces: Look<Vec<NetworkInterface>>,
+    /// keepalived.conf as it is.
+    pub file: Look<Option<FileFact>>,
+    /// The health program as it is.
+    pub program: Look<Option<FileFact>>,
+    /// keepalived's unit.
+    pub service: Look<Option<ServiceFact>>,
+}
+
+impl Gate {
+    /// It runs, and will be restarted to read this.
+    fn restarts(&self, text: &str, program: Option<String>) -> bool {
+        let is = |look: &Look<Option<FileFact>>, wanted: &str| look.is_known_and(|file| file.as_ref().is_some_and(|file| file.text() == wanted));
+        let current = is(&self.file, text) && program.is_none_or(|program| is(&self.program, &program));
+        self.service.is_known_and(|service| service.as_ref().is_some_and(|service| service.active && (service.stale || !current)))
+    }
+}
+
+/// What was seen on all gateways.
+pub struct Gates(BTreeMap<String, Gate>);
+
+/// Four answers of a gateway, in the order of the fields of [`Gate`].
+type Answers = (Look<Vec<NetworkInterface>>, Look<Option<FileFact>>, Look<Option<FileFact>>, Look<Option<ServiceFact>>);
+
+impl Gates {
+    /// Puts the questions to all gateways into an ask.
+    pub fn ask(batch: &mut Batch<'_, Config>, config: &Config, ring: &Ring) -> Ticket<PerNode<Answers>> {
+        let service = probe::service_with(conf::UNIT, conf::read_at_start(config, ring));
+        batch.each(ring.nodes(), (probe::interfaces(), probe::content(conf::PATH, ENOUGH), probe::content(health::PATH, ENOUGH), service))
+    }
+
+    /// From the answers.
+    pub fn of(answers: &PerNode<Answers>) -> Self {
+        let gate = |(interfaces, file, program, service): Answers| Gate { interfaces, file, program, service };
+        Gates(answers.iter().map(|(node, answers)| (node.to_owned(), gate(answers.clone()))).collect())
+    }
+
+    /// Looks at all gateways, and at nothing else.
+    pub fn look(cluster: &Cluster<Config>, ring: &Ring) -> Self {
+        let mut batch = cluster.batch();
+        let ticket = Self::ask(&mut batch, &cluster.config, ring);
+        Self::of(&batch.send().take(ticket))
+    }
+
+    /// What was seen on this one.
+    pub fn at(&self, node: &Node) -> &Gate {
+        &self.0[&node.name]
+    }
+
+    /// The interfaces of a gateway that answered.
+    pub fn interfaces(&self, node: &Node) -> Option<&[NetworkInterface]> {
+        self.at(node).interfaces.known().map(Vec::as_slice)
+    }
+
+    /// Those that hold the address, in the order of their priority.
+    pub fn holders<'a>(&self, ring: &Ring<'a>) -> Vec<&'a Node> {
+        let address = ring.address();
+        let holds = |node: &&Node| self.interfaces(node).is_some_and(|interfaces| interfaces.with_address(&address).is_some());
+        ring.nodes().filter(holds).collect()
+    }
+
+    /// The number in the gateways' own files; the first that has one decides.
+    pub fn vrid(&self, ring: &Ring) -> Option<u8> {
+        let address = ring.address();
+        ring.nodes().find_map(|node| vrid::in_file(&self.at(node).file.known()?.as_ref()?.text(), &address))
+    }
+
+    /// The MAC addresses of all that answered.
+    fn macs(&self) -> Vec<String> {
+        let interfaces = self.0.values().filter_map(|gate| gate.interfaces.known()).flatten();
+        interfaces.map(|interface| interface.mac.to_lowercase()).collect()
+    }
+}
+
+/// All that should be so; problems where something is in the way.
+pub fn plan(cluster: &Cluster<Config>, ring: &Ring, plan: &mut Plan) {
+    let config = &cluster.config;
+    let gates = Gates::look(cluster, ring);
+    let named: Vec<Look<String>> = ring.nodes().map(|node| name_interface(config, ring, node, &gates.at(node).interfaces, plan)).collect();
+    let own = gates.vrid(ring);
+    // Strangers are looked for before our own number is first used: afterwards its signs of life are everywhere.
+    let is_new = own.is_none() || config.vrid.is_some_and(|wanted| Some(wanted) != own);
+    let heard = if is_new { strangers(cluster, ring, &gates, &named, plan) } else { Vec::new() };
+    let vrid = match vrid::choose(cluster, ring, own, &heard) {
+        Ok(vrid) => vrid,
+        Err(problem) => return plan.problem(problem),
+    };
+
+    let program = ring.check.as_ref().map(|check| check.program());
+    let files = conf::read_at_start(config, ring);
+    let holders = gates.holders(ring);
+    let mut prepared = Vec::new();
+    for (member, interface) in ring.members.iter().zip(&named) {
+        let node = member.node;
+        let installed = plan.package("install", node, "keepalived");
+        let mut before = vec![installed.clone()];
+        if let Some(check) = &ring.check {
+            before.push(plan.file("health", node, conf::program(check)).after([&installed]));
+        }
+        before.push(if config.version == 2 {
+            plan.file("password", node, conf::auth()).after([&installed])
+        } else {
+            // What only version 2 reads.
+            plan.absent("no-password", node, conf::AUTH)
+        });
+        let text = interface.known().map(|interface| conf::text(cluster, ring, member, interface, vrid)).unwrap_or_default();
+        let configured = plan.file("configure", node, conf::file(text.clone())).after(&before).known(interface);
+        before.push(configured);
+        let blackout = holders.iter().any(|holder| holder.name == node.name) && gates.at(node).restarts(&text, program.clone());
+        prepared.push((member, before, blackout));
+    }
+    // Whoever holds the address comes last.
+    prepared.sort_by_key(|(member, ..)| holders.iter().any(|holder| holder.name == member.node.name));
+    let interfaces = probe::interfaces().on_each(ring.nodes());
+    let mut running: Vec<Planned> = Vec::new();
+    for (member, before, blackout) in prepared {
+        let is_holder = holders.iter().any(|holder| holder.name == member.node.name);
+        let mut step = plan
+            .service("run", member.node, conf::UNIT)
+            .newer_than(files.iter().copied())
+            .after(&before)
+            .group("keepalived")
+            .until(interfaces.clone(), format!("a gateway holds {}", ring.address()), 20);
+        if is_holder {
+            // The order in a group is that of the plan among those that are ready; this makes it wait for the others to be.
+            step = step.after(&running);
+        }
+        if blackout {
+            step = step.disrupts(Disruption::Blackout);
+        }
+        running.push(step);
+    }
+    if let Some(first) = ring.nodes().next() {
+        plan.wait("answering", first, interfaces, &format!("exactly one gateway holds {}", ring.address()), 30)
+            .of("vip")
+            .after(&running)
+            .provides(milestone::VIP_ANSWERING);
+    }
+}
+
+fn name_interface(config: &Config, ring: &Ring, node: &Node, seen: &Look<Vec<NetworkInterface>>, plan: &mut Plan) -> Look<String> {
+    match seen {
+        Unknown(problem) => Unknown(problem.clone()),
+        Known(interfaces) => match interface(config, ring, node, interfaces) {
+            Ok(name) => Known(name),
+            Err(problem) => {
+                plan.problem(problem.clone());
+                Unknown(problem)
+            }
+        },
+    }
+}
+
+/// Looks for others that have the address or speak VRRP, before the first sign of life of our own: four seconds of listening.
+fn strangers<'a>(cluster: &Cluster<Config>, ring: &Ring<'a>, gates: &Gates, named: &[Look<String>], plan: &mut Plan) -> Vec<Heard<'a>> {
+    let address = ring.address();
+    let asked: Vec<(&'a Node, _)> = ring
+        .nodes()
+        .zip(named)
+        .filter_map(|(node, interface)| Some((node, (probe::neighbour(&address), probe::vrrp_heard(interface.known()?)))))
+        .collect();
+    let nodes: Vec<&'a Node> = asked.iter().map(|(node, _)| *node).collect();
+    let mut batch = cluster.batch();
+    let ticket = batch.each_of(asked);
+    let seen = batch.send().take(ticket);
+
+    let own = gates.macs();
+    let mut heard = Vec::new();
+    let mut taken = None;
+    for node in nodes {
+        let (answered, routers) = seen.of(node);
+        match answered {
+            Known(Some(mac)) if !own.contains(&mac.to_lowercase()) => {
+                let message = format!("{address} is answered by {mac} already, which is none of the gateways (seen from {})", node.name);
+                // Once is enough: all gateways see the same machine.
+                taken.get_or_insert_with(|| problem("vip.taken", message).on(node).at("/vip").help("choose an address that no machine has"));
+            }
+            Known(_) => {}
+            Unknown(why) => plan.warn(unheard("vip.unchecked", format!("whether {address} is free could not be told"), node, why)),
+        }
+        match routers {
+            Known(routers) => heard.push(Heard { node, routers: routers.clone() }),
+            Unknown(why) => plan.warn(unheard("vrid.unchecked", "whether the VRID is free could not be told".into(), node, why)),
+        }
+    }
+    if let Some(problem) = taken {
+        plan.problem(problem);
+    }
+    heard
+}
+
+fn unheard(code: &str, message: String, node: &Node, why: &Problem) -> Problem {
+    problem(code, format!("{message} on {}: {}", node.name, why.message)).on(node)
+}
