@@ -97,6 +97,8 @@ mod drill;
 mod export;
 mod fact;
 mod goal;
+#[cfg(not(target_family = "wasm"))]
+pub mod fake;
 #[doc(hidden)]
 pub mod guest;
 mod host;
