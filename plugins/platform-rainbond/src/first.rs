@@ -1,0 +1,130 @@
+//! The first node: its installer, and one init.
+
+use crate::config::{self, Config, Source};
+use crate::seat::{Seat, Stage};
+use crate::{member, paths};
+use arcus_sdk::prelude::*;
+
+/// `grctl init` with all that it must be told. `Err`: what cannot be.
+pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Problem> {
+    let config = &cluster.config;
+    let mut argv: Vec<String> = vec![paths::INSTALLER.into(), "init".into()];
+    let mut say = |flag: &str, value: &str| argv.extend([flag.to_owned(), value.to_owned()]);
+    say("--role", &config.version.init_roles(&member::roles(config.version, node)));
+    say("--rainbond-version", config.version.word());
+    say("--install-type", config.install.word());
+    say("--iip", &node.address);
+    if let Some(eip) = &config.eip {
+        say("--eip", eip);
+    }
+    if let Some(address) = config::virtual_address(cluster) {
+        say("--vip", address);
+    }
+    if let Some(domain) = &config.domain {
+        say("--domain", domain);
+    }
+    if let Some(network) = &cluster.handed.network {
+        // Anything but these two becomes calico without a word.
+        match network.kind.as_str() {
+            kind @ ("calico" | "flannel") => say("--network", kind),
+            kind => return Err(problem("rainbond.network", format!("the installer knows no network {kind}"))),
+        }
+        say("--pod-cidr", &network.pods);
+    }
+    if !config.installer_checks {
+        say("--enable-check", "disable");
+    }
+    if let Some((_, offer)) = cluster.handed.storage.first() {
+        argv.extend(config.version.storage_args(paths::SHARED, offer));
+    }
+    Ok(argv)
+}
+
+/// All that should be so for the first node. Returns the step after which it is healthy.
+pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Result<Planned, Problem> {
+    let config = &cluster.config;
+    let node = seat.node;
+    // What only serves the start of init is not kept up after it: nobody must find the installer again for a cluster that stands.
+    let ready = if matches!(seat.stage, Stage::Done | Stage::Running) { Vec::new() } else { prepare(cluster, seat, plan) };
+
+    let marks = sorted(member::managers(cluster)).into_iter().map(|manager| probe::content(paths::MARK, 64).on(manager));
+    let signs = [probe::job(format!("init:{}", node.name)).on(node), probe::query("fail-log", []).on(node)];
+    let init = plan
+        .job("init", node, argv(cluster, node)?)
+        .status_lies()
+        .until(marks.chain(signs), format!("{} has the mark of a finished installation", node.name), 30)
+        .title(format!("install Rainbond {} on its first node (grctl init)", config.version))
+        .timeout_s(config.timeouts.init)
+        .once()
+        .known(&seat.stage.known())
+        .after(&ready)
+        .provides(milestone::PLATFORM_INITIALISED);
+    let init = if cluster.handed.storage.is_empty() { init } else { init.needs(milestone::STORAGE_MOUNTED, [node]) };
+    let init = if cluster.handed.network.is_some() { init.needs(milestone::NETWORK_READY, [node]) } else { init };
+    let init = match config::virtual_address(cluster) {
+        Some(_) if config.version.asks_at_virtual_address() => init.needs_anywhere(milestone::VIP_ANSWERING),
+        _ => init,
+    };
+
+    let joined = plan
+        .wait("joined", node, [probe::query("nodes", []).on(node)], &format!("{} is running", node.name), config.timeouts.healthy)
+        .after([&init])
+        .provides(milestone::PLATFORM_JOINED);
+    Ok(joined)
+}
+
+/// The installer in its place, of the right version; what it needs in theirs.
+fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Vec<Planned> {
+    let config = &cluster.config;
+    let node = seat.node;
+    let known = seat.stage.known();
+    let folder = plan.directory("folder", node, paths::FOLDER, 0o755).known(&known);
+    let digest = probe::query("installer-digest", []).on(node);
+    let installer = match &config.grctl.url {
+        Some(url) => {
+            let fetched = plan
+                .command("fetch", node, ["curl", "-fsSL", "--max-time", "900", "--output", paths::FETCHED, url])
+                .until([probe::query("fetched-digest", []).on(node)], "what was fetched has the digest of the file", 30)
+                .title(format!("fetch grctl from {url}"))
+                .timeout_s(930)
+                .known(&known)
+                .after([&folder]);
+            plan.command("place", node, ["install", "-m", "0755", paths::FETCHED, paths::INSTALLER])
+                .until([digest, probe::file(paths::INSTALLER).on(node)], "the installer is in its place", 30)
+                .title("put grctl in its place")
+                .known(&known)
+                .after([&fetched])
+        }
+        None => {
+            let spec = file(paths::INSTALLER).artifact("grctl").mode(0o755);
+            let upload = plan.file("upload", node, spec).title("upload grctl").timeout_s(600).known(&known).after([&folder]);
+            match config.grctl.sha256 {
+                Some(_) => upload.until([digest], "it has the digest of the file", 30),
+                None => upload,
+            }
+        }
+    };
+    let mut ready = Vec::new();
+    let asked = [probe::query("installer-version", []).on(node), probe::query("installer-help", []).on(node)];
+    ready.push(plan.wait("version", node, asked, &format!("the installer is of {}", config.version), 20).after([&installer]));
+    if config.install == Source::Offline {
+        let files = config.version.offline_files().map(|path| probe::file(path).on(node));
+        let bundle = plan.wait("bundle", node, files, "the offline bundle is unpacked", 5).after([&installer]);
+        // In 5.0 it lies in the shared directory, and mounting that later would hide it.
+        ready.push(if cluster.handed.storage.is_empty() { bundle } else { bundle.needs(milestone::STORAGE_MOUNTED, [node]) });
+    }
+    if let Some(address) = config::virtual_address(cluster)
+        && config.version.asks_at_virtual_address()
+    {
+        let here = format!("{address} is on {}, which alone can answer there at first", node.name);
+        let here = plan.wait("address", node, [probe::interfaces().on(node)], &here, 60).after([&installer]);
+        ready.push(here.needs_anywhere(milestone::VIP_ANSWERING));
+    }
+    ready
+}
+
+/// By name: the order of the file must not show in a goal.
+fn sorted(mut nodes: Vec<&Node>) -> Vec<&Node> {
+    nodes.sort_by(|one, other| one.name.cmp(&other.name));
+    nodes
+}

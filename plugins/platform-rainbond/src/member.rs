@@ -1,0 +1,75 @@
+//! Which nodes Rainbond runs on, and in which of its roles.
+
+use crate::config::Config;
+use crate::version::Version;
+use arcus_sdk::contract::types::{Node, Role as FileRole};
+use arcus_sdk::Cluster;
+
+/// A role of Rainbond. Its own `storage` role does nothing, and storage nodes are the storage plugin's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Runs etcd, the API and the schedulers.
+    Manage,
+    /// Takes the traffic in.
+    Gateway,
+    /// Runs applications.
+    Compute,
+}
+
+/// The roles of a node.
+pub type Roles = std::collections::BTreeSet<Role>;
+
+/// The roles that a node of the file has in Rainbond.
+pub fn roles(version: Version, node: &Node) -> Roles {
+    let mut roles = Roles::new();
+    for role in &node.roles {
+        match role {
+            FileRole::Manage => roles.insert(Role::Manage),
+            FileRole::Gateway => roles.insert(Role::Gateway),
+            FileRole::Compute => roles.insert(Role::Compute),
+            FileRole::Storage | FileRole::Network => false,
+        };
+    }
+    if version.gateway_on_every_manager() && roles.contains(&Role::Manage) {
+        roles.remove(&Role::Gateway);
+    }
+    roles
+}
+
+/// Managers, in the order of the file.
+pub fn managers(cluster: &Cluster<Config>) -> Vec<&Node> {
+    cluster.role(FileRole::Manage)
+}
+
+/// All nodes that Rainbond runs on, in the order of the file.
+pub fn all(cluster: &Cluster<Config>) -> Vec<&Node> {
+    cluster.any_role(&[FileRole::Manage, FileRole::Gateway, FileRole::Compute])
+}
+
+/// Nodes on which traffic comes in.
+pub fn gateways(cluster: &Cluster<Config>) -> Vec<&Node> {
+    let everywhere = cluster.config.version.gateway_on_every_manager();
+    let is = |node: &&Node| node.roles.contains(&FileRole::Gateway) || (everywhere && node.roles.contains(&FileRole::Manage));
+    cluster.nodes.iter().filter(is).collect()
+}
+
+/// All but the first, in the order in which they join: managers, since the cluster is not whole without them; gateways; compute nodes.
+pub fn joining<'a>(cluster: &'a Cluster<Config>, first: &Node) -> Vec<&'a Node> {
+    let mut nodes: Vec<&Node> = all(cluster).into_iter().filter(|node| node.name != first.name).collect();
+    nodes.sort_by_key(|node| match () {
+        () if is_manager(node) => 0,
+        () if !node.roles.contains(&FileRole::Compute) => 1,
+        () => 2,
+    });
+    nodes
+}
+
+/// Whether it is a manager.
+pub fn is_manager(node: &Node) -> bool {
+    node.roles.contains(&FileRole::Manage)
+}
+
+/// Whether it runs applications.
+pub fn is_compute(node: &Node) -> bool {
+    node.roles.contains(&FileRole::Compute)
+}
