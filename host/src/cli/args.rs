@@ -1,0 +1,279 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// From bare machines to a highly available Rainbond cluster, and the proof of it.
+#[derive(Debug, Parser)]
+#[command(name = "arcus", version, propagate_version = false, disable_help_subcommand = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 1 a step failed, 2 changes pending or outside what was approved, 3 bad input or preflight, \
+4 a node was not reached, 5 locked, 6 verification or drill failed, 7 denied, 130 interrupted.";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// The cluster file
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "cluster.yaml", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// What stdout gets
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Colour,
+    /// Tell more on stderr; twice: even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// No progress and no notes on stderr
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub pace: Pace,
+    #[command(flatten)]
+    pub reach: Reach,
+    #[command(flatten)]
+    pub bind: Bind,
+}
+
+impl Global {
+    /// As far as it can be told when the arguments as a whole make no sense.
+    pub fn guessed() -> Self {
+        #[derive(Parser)]
+        #[command(ignore_errors = true, disable_help_flag = true, disable_version_flag = true)]
+        struct Guess {
+            #[command(flatten)]
+            global: Global,
+            #[arg(allow_hyphen_values = true, trailing_var_arg = false)]
+            rest: Vec<std::ffi::OsString>,
+        }
+        Guess::parse().global
+    }
+}
+
+/// How nodes are reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Reaching nodes")]
+pub struct Reach {
+    /// A private key; may be given more than once. Without it: those in ~/.ssh [env: ARCUS_IDENTITY, separated by colons]
+    #[arg(short, long = "identity", global = true, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub identities: Vec<PathBuf>,
+    /// Do not use an ssh-agent
+    #[arg(long, global = true, hide_short_help = true)]
+    pub no_agent: bool,
+    /// Ask for the password to log in with, where no key is accepted [env: ARCUS_PASSWORD]
+    #[arg(long, global = true, hide_short_help = true, conflicts_with = "password_file")]
+    pub ask_pass: bool,
+    /// Read that password from the first line of a file
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// Ask for the password for sudo; without it, the one to log in with [env: ARCUS_SUDO_PASSWORD]
+    #[arg(long, global = true, hide_short_help = true)]
+    pub ask_sudo_pass: bool,
+}
+
+/// What the operator binds to the names in plugins.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Artifacts and secrets")]
+pub struct Bind {
+    /// The file a plugin calls NAME, to be put on nodes [env: ARCUS_ARTIFACT_NAME]
+    #[arg(long = "artifact", global = true, hide_short_help = true, value_name = "NAME=PATH", value_hint = ValueHint::FilePath)]
+    pub artifacts: Vec<String>,
+    /// The secret a plugin calls NAME: env:VARIABLE, file:PATH or prompt [env: ARCUS_SECRET_NAME]
+    #[arg(long = "secret", global = true, hide_short_help = true, value_name = "NAME=SOURCE")]
+    pub secrets: Vec<String>,
+}
+
+/// How work is done.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Work")]
+pub struct Pace {
+    /// At most so many steps at the same time
+    #[arg(short, long, global = true, hide_short_help = true, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: u16,
+    /// Change something on these nodes only; all are looked at
+    #[arg(long, global = true, hide_short_help = true, value_name = "NODE", value_delimiter = ',')]
+    pub limit: Vec<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a commented cluster.yaml to begin with
+    Init(Init),
+    /// Check the cluster file; connect to nobody
+    Validate,
+    /// Show the nodes' host keys, all at once, and pin them
+    Trust(Trust),
+    /// Can these machines become this cluster?
+    Preflight,
+    /// Show what would be done; change nothing
+    Plan(Plan),
+    /// Show what would be done, ask, do it, and verify
+    Apply(Apply),
+    /// Prove that the cluster is as it should be
+    Verify,
+    /// What is open, who works on it, what can be reached
+    Status,
+    /// Break something on purpose, and see the cluster bear it
+    #[command(subcommand)]
+    Drill(Drill),
+    /// Take the lock away from a run that is gone
+    Unlock(Unlock),
+    /// What earlier runs did
+    Log(Log),
+    /// Plugins: what there is, and what one asks for
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Print the JSON schema of the cluster file, for editors
+    Schema,
+    /// Print completions for a shell
+    Completion {
+        /// Which
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// How the cluster is called; without it, as the folder
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Trust {
+    /// Only these nodes; without any, all that are not pinned yet
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// Pin the new key of a node whose key has changed
+    #[arg(long, value_name = "NODE")]
+    pub replace: Vec<String>,
+    /// Take pins from this file (in the form of known_hosts), as far as the nodes present those keys
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub from: Option<PathBuf>,
+    /// Pin this key of a node without asking, e.g. manage01=SHA256:...
+    #[arg(long = "fingerprint", value_name = "NODE=FINGERPRINT")]
+    pub fingerprints: Vec<String>,
+    /// `host-keys`: pin whatever the nodes present, without asking
+    #[arg(long, value_name = "KIND")]
+    pub accept: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Also save the plan, for `arcus apply FILE`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// End with 2 when there is something to do
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// A saved plan: done without asking, if it still is the plan
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub saved: Option<PathBuf>,
+    /// Do not ask. Approves neither what is destroyed nor a host key
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout
+    #[arg(long, value_name = "RISK")]
+    pub accept: Vec<String>,
+    /// Do not verify afterwards
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Change things although many nodes cannot be reached
+    #[arg(long)]
+    pub despite_unreachable: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Drill {
+    /// Let the virtual address move, and measure how long it is gone
+    Vip(DrillVip),
+}
+
+#[derive(Debug, Args)]
+pub struct DrillVip {
+    /// Also cut the power: the program that does it, called as `COMMAND off|on NODE`. Split into words; no shell is involved
+    #[arg(long, value_name = "COMMAND")]
+    pub power_hook: Option<String>,
+    /// Accept that users are cut off for a moment: blackout
+    #[arg(long, value_name = "RISK")]
+    pub accept: Vec<String>,
+    /// Do not ask. Does not accept a blackout
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// The run that is known to be gone, by its id: without asking
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Log {
+    /// One run, step by step; without it, all runs
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// The plugins that come with this Arcus, and those of the cluster file
+    List,
+    /// What a plugin is, and everything it asks to be allowed
+    Inspect {
+        /// Name of a plugin, or path of a component
+        #[arg(value_name = "NAME|PATH", value_hint = ValueHint::FilePath)]
+        plugin: String,
+    },
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,120 @@
+//! What went wrong, shown: what, where, the last a node printed, and what to do next.
+
+use std::collections::BTreeMap;
+
+use arcus_engine::{Fault, Trouble};
+use serde::Serialize;
+
+use crate::cli::console::Terminal;
+use crate::cli::exit::Cause;
+use crate::cli::foreign::Foreign;
+use crate::cli::paint::Paint;
+use crate::cli::safe::Safe;
+use crate::cli::show::snippet;
+use crate::safe;
+
+/// Lines of what a node printed.
+const TAIL: usize = 20;
+
+/// A fault, all of it.
+pub fn fault(fault: &Fault, paint: Paint, terminal: Terminal) -> Safe {
+    let mut text = snippet::draw(&fault.diagnostics, paint, terminal);
+    let mut alike: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for one in &fault.troubles {
+        // A hundred nodes with the same trouble are told in full three times, and then by name.
+        let times = alike.entry((one.code.as_str(), one.help.as_deref().unwrap_or_default())).or_default();
+        *times += 1;
+        match *times {
+            ..=3 => text.push(&trouble(one, "error", paint)),
+            _ => text.line(&safe!("{} {}", paint.red(safe!("error[{}]", Foreign::word(&one.code))), headline(one))),
+        }
+    }
+    text
+}
+
+/// One trouble, as an error or a warning.
+pub fn trouble(one: &Trouble, kind: &'static str, paint: Paint) -> Safe {
+    let mut text = Safe::new();
+    let label = safe!("{}[{}]", kind, Foreign::word(&one.code));
+    let label = if kind == "error" { paint.red(label) } else { paint.yellow(label) };
+    text.line(&safe!("{} {}", label, headline(one)));
+    let mut at = Vec::new();
+    for (what, value) in [("node", &one.node), ("plugin", &one.plugin), ("step", &one.step)] {
+        if let Some(value) = value {
+            at.push(safe!("{} {}", what, paint.cyan(Foreign::word(value))));
+        }
+    }
+    if !at.is_empty() {
+        text.line(&safe!("  at {}", Safe::join(&at, ", ")));
+    }
+    // What a node printed may come with the message, below its first line.
+    let below = one.message.split_once('\n').map(|(_, below)| below);
+    for tail in below.into_iter().chain(one.tail.as_deref()) {
+        for line in Foreign::tail(tail, TAIL) {
+            text.line(&safe!("  {} {}", paint.dim("|"), line));
+        }
+    }
+    if let Some(help) = &one.help {
+        text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
+    }
+    text
+}
+
+fn headline(one: &Trouble) -> Safe {
+    Safe::of(&Foreign::line(one.message.lines().next().unwrap_or_default()))
+}
+
+/// A fault for programs.
+#[derive(Debug, Serialize)]
+pub struct Told<'a> {
+    kind: &'static str,
+    code: &'a str,
+    exit_code: u8,
+    message: String,
+    troubles: &'a [Trouble],
+    diagnostics: &'a [arcus_cluster::Diagnostic],
+}
+
+impl<'a> Told<'a> {
+    /// Of a fault.
+    pub fn of(fault: &'a Fault) -> Self {
+        let cause = Cause::from(fault.kind);
+        let first = fault.troubles.first().map(|trouble| trouble.code.as_str());
+        let code = first.or_else(|| fault.diagnostics.first().map(|one| one.code.as_str())).unwrap_or_default();
+        Self { kind: cause.word(), code, exit_code: cause.code(), message: fault.to_string(), troubles: &fault.troubles, diagnostics: &fault.diagnostics }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arcus_engine::Kind;
+
+    use super::*;
+
+    fn terminal() -> Terminal {
+        Terminal { person: false, live: false, out: Paint::new(false), err: Paint::new(false), width: 100, unicode: true }
+    }
+
+    #[test]
+    fn says_what_where_the_tail_and_what_next() {
+        let failed = Trouble {
+            code: "job.failed".into(),
+            message: "it ended with status 1\nTASK [etcd]\n\u{1b}[31mfatal: disk full\u{1b}[0m".into(),
+            help: Some("free space on /var, then `arcus apply`".into()),
+            node: Some("manage01".into()),
+            plugin: Some("platform-rainbond".into()),
+            step: Some("init".into()),
+            tail: None,
+        };
+        let many = (1..=5).map(|number| Trouble {
+            code: "node.unreachable".into(),
+            message: format!("compute0{number}: cannot reach root@10.0.0.{number}:22: timed out"),
+            help: Some("Is the machine up?".into()),
+            node: Some(format!("compute0{number}")),
+            ..Trouble::default()
+        });
+        let all = Fault { kind: Kind::Step, troubles: [failed].into_iter().chain(many).collect(), diagnostics: vec![] };
+        insta::assert_snapshot!(fault(&all, Paint::new(false), terminal()).as_str());
+        insta::assert_json_snapshot!(serde_json::to_value(Told::of(&all)).unwrap());
+    }
+}

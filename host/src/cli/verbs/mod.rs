@@ -1,0 +1,43 @@
+//! What the commands do, one file each.
+
+mod apply;
+mod completion;
+mod drill;
+mod init;
+mod log;
+mod plan;
+mod plugin;
+mod preflight;
+mod schema;
+mod status;
+mod trust;
+mod unlock;
+mod validate;
+pub mod verify;
+
+use arcus_engine::Fault;
+
+use crate::cli::Context;
+use crate::cli::args::{Drill, Plugin, Verb};
+use crate::cli::work::block_on;
+
+/// Does it. Commands that wait for nobody need no runtime, and start in no time.
+pub fn run(context: &Context, verb: Verb) -> Result<(), Fault> {
+    match verb {
+        Verb::Init(args) => init::run(context, &args),
+        Verb::Validate => validate::run(context),
+        Verb::Trust(args) => block_on(trust::run(context, &args)),
+        Verb::Preflight => block_on(preflight::run(context)),
+        Verb::Plan(args) => block_on(plan::run(context, &args)),
+        Verb::Apply(args) => block_on(apply::run(context, &args)),
+        Verb::Verify => block_on(verify::run(context)),
+        Verb::Status => block_on(status::run(context)),
+        Verb::Drill(Drill::Vip(args)) => block_on(drill::run(context, &args)),
+        Verb::Unlock(args) => block_on(unlock::run(context, &args)),
+        Verb::Log(args) => log::run(context, &args),
+        Verb::Plugin(Plugin::List) => plugin::list(context),
+        Verb::Plugin(Plugin::Inspect { plugin }) => plugin::inspect(context, &plugin),
+        Verb::Schema => schema::run(context),
+        Verb::Completion { shell } => completion::run(context, shell),
+    }
+}
