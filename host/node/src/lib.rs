@@ -32,6 +32,7 @@
 mod change;
 mod endpoint;
 mod frames;
+mod known_hosts;
 mod layout;
 mod link;
 mod local;
@@ -43,10 +44,12 @@ mod script;
 mod secret;
 mod shell;
 mod simulated;
+mod ssh;
 mod tasks;
 
 pub use change::{Change, Ended, Expect, Failure, LockFact, LockOwner, Outcome, Over, ServiceAction, Source};
 pub use endpoint::Endpoint;
+pub use known_hosts::{HostKey, KnownHosts, KnownHostsError, Verdict};
 pub use layout::Layout;
 pub use link::{Batch, ConnectError, Event, Fence, HostKeyTrouble, Link, Lost, Quiet, Report, Sink, Task, Transport};
 pub use local::Local;
@@ -54,3 +57,4 @@ pub use login::{Identity, Login, NoPrompt, Prompt, Wanted};
 pub use look::{Answer, Content, Look, Named, Seen};
 pub use secret::Hidden;
 pub use simulated::Simulated;
+pub use ssh::Ssh;

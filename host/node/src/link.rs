@@ -159,6 +159,9 @@ pub enum ConnectError {
     /// Something on this side: an identity file that cannot be read, a bastion behind a bastion.
     #[error("{node}: {reason}")]
     Setup { node: String, reason: String },
+    /// Logged in, but not as root and not able to become it.
+    #[error("{node}: {reason}")]
+    Sudo { node: String, user: String, code: &'static str, reason: String },
     /// The bastion was not reached; the node may well be fine.
     #[error("{node}: not tried, since its bastion was not reached: {cause}")]
     Bastion { node: String, cause: Box<ConnectError> },
@@ -180,7 +183,7 @@ pub enum HostKeyTrouble {
 
 impl ConnectError {
     /// Stable: `node.unreachable`, `node.refused`, `node.handshake`, `node.host-key-unknown`, `node.host-key-changed`, `node.host-key-revoked`,
-    /// `node.auth-refused`, `node.setup`, `node.bastion`.
+    /// `node.auth-refused`, `node.setup`, `node.no-sudo`, `node.sudo-refused`, `node.no-shell`, `node.bastion`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "node.unreachable",
@@ -191,6 +194,7 @@ impl ConnectError {
             Self::HostKey { trouble: HostKeyTrouble::Revoked { .. }, .. } => "node.host-key-revoked",
             Self::Auth { .. } => "node.auth-refused",
             Self::Setup { .. } => "node.setup",
+            Self::Sudo { code, .. } => code,
             Self::Bastion { .. } => "node.bastion",
         }
     }
@@ -204,6 +208,7 @@ impl ConnectError {
             | Self::HostKey { node, .. }
             | Self::Auth { node, .. }
             | Self::Setup { node, .. }
+            | Self::Sudo { node, .. }
             | Self::Bastion { node, .. } => node,
         }
     }
@@ -226,6 +231,8 @@ impl ConnectError {
                 format!("The node accepts: {}. Put the public key of one of the identities into authorized_keys of that user, or name another identity.", accepted.join(", "))
             }
             Self::Setup { .. } => "Correct this on the machine Arcus runs on.".into(),
+            Self::Sudo { code: "node.sudo-refused", .. } => "Give the right password for sudo.".into(),
+            Self::Sudo { user, .. } => format!("Let {user} run everything through sudo (`{user} ALL=(ALL) NOPASSWD: ALL`), or log in as root."),
             Self::Bastion { cause, .. } => cause.help(),
         }
     }

@@ -67,7 +67,8 @@ watch() {
   ) 2>/dev/null &
   w=$!
   wait "$p"; X=$?
-  kill "$w" 2>/dev/null
+  # Not TERM: it is lost when the watcher has not yet reset its traps.
+  kill -9 "$w" 2>/dev/null
   wait "$w" 2>/dev/null
   if [ "$X" = 124 ] || [ "$X" = 137 ]; then
     uptime_s
