@@ -80,4 +80,12 @@ mod tests {
         assert!(parse("x", "nodes: [{name: a}]").unwrap_err().to_string().contains("no address"));
         assert!(parse("x", "nodes: []").is_err() && parse("x", "x: 1").is_err());
     }
+
+    #[test]
+    fn the_example_is_a_cluster_file_without_mistakes() {
+        let text = include_str!("../../../examples/ha/cluster.yaml");
+        let file = File::parse("cluster.yaml", text).map_err(|mistakes| format!("{mistakes:?}")).unwrap();
+        let cluster = file.cluster().map_err(|mistakes| format!("{mistakes:?}")).unwrap();
+        assert_eq!(cluster.nodes.len(), parse("cluster.yaml", text).unwrap().len());
+    }
 }

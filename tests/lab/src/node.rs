@@ -169,11 +169,11 @@ impl Node<'_> {
         Ok(command)
     }
 
-    /// Runs a command inside the node, as its root, without ssh; its time is limited to a minute.
+    /// Runs a command inside the node, as its root, without ssh; its time is limited to three minutes.
     pub fn exec<S: AsRef<OsStr>>(&self, argv: impl IntoIterator<Item = S>) -> Result<Answer> {
         let output = self
             .command("timeout")?
-            .args(["--kill-after=5", "60"])
+            .args(["--kill-after=5", "180"])
             .args(argv)
             .stdin(Stdio::null())
             .output()

@@ -35,7 +35,7 @@ write() { # "uid address" of every node on stdin
     echo "protocol static own_block { ipv4; route $block blackhole; }"
     while read -r uid address; do
       [ -n "$address" ] && [ "$address" != "$IIP" ] || continue
-      echo "protocol bgp Mesh_${address//./_} { local $IIP as $AS; neighbor $address as $AS; direct; ipv4 { import all; export where source = RTS_STATIC; next hop self; }; connect delay time 1; connect retry time 2; error wait time 1, 3; hold time 30; }"
+      echo "protocol bgp Mesh_${address//./_} { local $IIP as $AS; neighbor $address as $AS; direct; ipv4 { import all; export where source = RTS_STATIC; next hop self; }; connect delay time 1; connect retry time 2; error wait time 1, 3; hold time 12; }"
     done
   } > $conf.new
   cmp -s $conf.new $conf && return 1
