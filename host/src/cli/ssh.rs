@@ -1,16 +1,37 @@
-//! The way to the nodes. (Until `arcus_node::Ssh` is there: nowhere.)
+//! The way to the nodes: SSH with the operator's login and the pins beside the cluster file.
 
 use std::sync::Arc;
 
 use arcus_cluster::Cluster;
 use arcus_engine::{Fault, Kind};
-use arcus_node::Transport;
+use arcus_node::{KnownHosts, Layout, Ssh, Transport};
 
 use crate::cli::Context;
 use crate::cli::folder::Folder;
 use crate::cli::login;
 
-pub fn transport(context: &Context, _: &Folder, _: &Cluster) -> Result<Arc<dyn Transport>, Fault> {
-    login::login(&context.global.reach, &context.environment, &context.console)?;
-    Err(Fault::new(Kind::Input, "ssh.missing", "SSH is not built yet"))
+/// Name of the file of pins, beside the cluster file.
+pub const KNOWN_HOSTS: &str = "known_hosts";
+
+/// SSH to the nodes of a cluster. Connects to nobody yet.
+pub fn transport(context: &Context, folder: &Folder, cluster: &Cluster) -> Result<Arc<dyn Transport>, Fault> {
+    Ok(Arc::new(ssh(context, folder, cluster)?))
+}
+
+/// The same, with what only SSH can do.
+pub fn ssh(context: &Context, folder: &Folder, cluster: &Cluster) -> Result<Ssh, Fault> {
+    let login = login::login(&context.global.reach, &context.environment, &context.console)?;
+    Ok(Ssh::new(Layout::new(&cluster.id.to_string()), login, pins(folder)?))
+}
+
+/// The pins.
+pub fn pins(folder: &Folder) -> Result<KnownHosts, Fault> {
+    let text = match folder.dir.read_to_string(KNOWN_HOSTS) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            return Err(Fault::new(Kind::Input, "trust.unreadable", format!("{KNOWN_HOSTS}, which pins the nodes' host keys, cannot be read: {error}")));
+        }
+    };
+    KnownHosts::parse(&text).map_err(|error| Fault::new(Kind::Input, "trust.unreadable", format!("{KNOWN_HOSTS}: {error}")).help("mend the line, or remove it and run `arcus trust`"))
 }
