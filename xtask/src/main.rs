@@ -1,5 +1,6 @@
 //! The only task runner: every command a developer or CI needs, with its own set-up.
 
+mod bench;
 mod build;
 mod contract;
 mod demo;
@@ -32,6 +33,11 @@ enum Task {
         #[arg(long)]
         release: bool,
     },
+    /// What a run costs, beside others and beside the least possible.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
     /// Real nodes for a cluster file, to be tried by hand.
     Lab {
         #[command(subcommand)]
@@ -60,6 +66,7 @@ fn main() -> Result<()> {
         Task::Demo => demo::demo(&root()),
         Task::Test => test::test(&root()),
         Task::Build { release } => build::build(&root(), release).map(|arcus| println!("{}", arcus.display())),
+        Task::Bench { bench } => bench::run(&root(), &bench),
         Task::Lab { lab } => lab::run(&root(), lab),
         Task::Plugins { names } => plugins::build(&root(), &names),
         Task::Contract { check } => contract::generate(&root(), check),

@@ -18,7 +18,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A crate in `plugins/`.
 struct Source {
-    /// Of the folder and the manifest alike.
+    /// Of the manifest; in `plugins/` the folder's too.
     name: String,
     /// As cargo calls the crate.
     package: String,
@@ -53,26 +53,38 @@ pub fn build(root: &Path, only: &[String]) -> Result<()> {
     ensure_target()?;
     let modules = compile(root, &sources)?;
     for source in &sources {
-        let module = modules.get(&source.folder).with_context(|| {
-            format!("{} gave no WebAssembly: its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`", source.folder.display())
-        })?;
-        let module = fs::read(module).with_context(|| module.display().to_string())?;
-        let (bytes, inspection) = arcus_component::componentize(&module, &source.manifest)
-            .map_err(|fault| anyhow::anyhow!("{}: {fault} ({})\n{}", source.name, fault.code, fault.help))?;
-        let path = out.join(&source.name).with_extension("wasm");
-        // An unchanged file keeps its time, so that nothing that embeds it is built again.
-        let same = fs::read(&path).is_ok_and(|old| old == bytes);
-        if !same {
-            fs::write(&path, &bytes).with_context(|| path.display().to_string())?;
-        }
-        println!(
-            "{}: {} KB, sha256 {}{}",
-            source.name,
-            bytes.len().div_ceil(1000),
-            &inspection.digest[..12],
-            if same { ", as before" } else { "" }
-        );
+        encode(source, &modules, &out.join(&source.name).with_extension("wasm"))?;
     }
+    Ok(())
+}
+
+/// Builds the plugin in this folder, one that is never embedded, into this file.
+pub fn component(root: &Path, folder: &Path, out: &Path) -> Result<()> {
+    ensure_target()?;
+    let source = source(folder)?;
+    let modules = compile(root, std::slice::from_ref(&source))?;
+    encode(&source, &modules, out)
+}
+
+fn encode(source: &Source, modules: &BTreeMap<PathBuf, PathBuf>, path: &Path) -> Result<()> {
+    let module = modules.get(&source.folder).with_context(|| {
+        format!("{} gave no WebAssembly: its Cargo.toml needs `[lib] crate-type = [\"cdylib\", \"rlib\"]`", source.folder.display())
+    })?;
+    let module = fs::read(module).with_context(|| module.display().to_string())?;
+    let (bytes, inspection) = arcus_component::componentize(&module, &source.manifest)
+        .map_err(|fault| anyhow::anyhow!("{}: {fault} ({})\n{}", source.name, fault.code, fault.help))?;
+    // An unchanged file keeps its time, so that nothing that embeds it is built again.
+    let same = fs::read(path).is_ok_and(|old| old == bytes);
+    if !same {
+        fs::write(path, &bytes).with_context(|| path.display().to_string())?;
+    }
+    println!(
+        "{}: {} KB, sha256 {}{}",
+        source.name,
+        bytes.len().div_ceil(1000),
+        &inspection.digest[..12],
+        if same { ", as before" } else { "" }
+    );
     Ok(())
 }
 
@@ -88,23 +100,28 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for folder in files(&root.join("plugins"))? {
-        let path = folder.join("Cargo.toml");
-        if !path.is_file() {
+        if !folder.join("Cargo.toml").is_file() {
             continue;
         }
-        let cargo: toml::Table = fs::read_to_string(&path)?.parse().with_context(|| path.display().to_string())?;
-        let package = cargo.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
-        let package = package.with_context(|| format!("{} names no package", path.display()))?.to_owned();
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let path = folder.join("manifest.toml");
-        let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let manifest = Manifest::from_toml(&text).with_context(|| path.display().to_string())?;
-        if manifest.name != name {
-            bail!("{}: its name is `{}`, but the folder's is `{name}`", path.display(), manifest.name);
+        let source = source(&folder)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        if source.name != name {
+            bail!("{}: its name is `{}`, but the folder's is `{name}`", folder.join("manifest.toml").display(), source.name);
         }
-        sources.push(Source { name, package, folder: folder.canonicalize()?, manifest });
+        sources.push(source);
     }
     Ok(sources)
+}
+
+fn source(folder: &Path) -> Result<Source> {
+    let path = folder.join("Cargo.toml");
+    let cargo: toml::Table = fs::read_to_string(&path)?.parse().with_context(|| path.display().to_string())?;
+    let package = cargo.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
+    let package = package.with_context(|| format!("{} names no package", path.display()))?.to_owned();
+    let path = folder.join("manifest.toml");
+    let text = fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let manifest = Manifest::from_toml(&text).with_context(|| path.display().to_string())?;
+    Ok(Source { name: manifest.name.clone(), package, folder: folder.canonicalize()?, manifest })
 }
 
 /// Adds the target to the toolchain, and says so.
