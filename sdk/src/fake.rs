@@ -47,7 +47,7 @@ pub use world::{Invocation, Package, World};
 /// - apply, then plan is empty, whichever node is the fastest, and no service runs with what its files said before;
 /// - a run stopped after any step is completed by the next, and comes to the same;
 /// - what later rounds do was announced by the first plan, also when a node did not answer at first;
-/// - the same input gives the same plan, checks and drills;
+/// - the same input gives the same plan, checks and drills, and looking changes nothing;
 /// - everything verified passes after apply; a service that runs with older files does not.
 #[macro_export]
 macro_rules! properties {

@@ -223,6 +223,25 @@ fn chance_is_found() {
 }
 
 #[test]
+#[should_panic(expected = "a query of it changed something")]
+fn a_query_that_changes_something_is_found() {
+    property::deterministic::<Echo<SOUND>>(|| {
+        let mut fixture = bare();
+        let mut world = World::new();
+        world.simulate(|world, run| {
+            run.matches(["echoctl", "members"])?;
+            let asked = world.memory.entry("asked".into()).or_default();
+            asked.push('x');
+            Some(run.prints(""))
+        });
+        world.nodes = fixture.world.nodes.clone();
+        world.machines = fixture.world.machines.clone();
+        fixture.world = world;
+        fixture
+    });
+}
+
+#[test]
 #[should_panic(expected = "does not talk to us")]
 fn a_missing_edge_is_found() {
     property::apply_then_plan_is_empty::<Echo<NO_ORDER>>(bare);

@@ -300,7 +300,7 @@ impl<P: Plugin> Lab<P> {
     }
 
     /// Where each of these steps stands now.
-    fn standings(&self, steps: &[Step]) -> Vec<Standing> {
+    pub(super) fn standings(&self, steps: &[Step]) -> Vec<Standing> {
         let seen: Vec<Vec<Answer>> = steps.iter().map(|step| self.look(&looks(step))).collect();
         let goals = self.judged(steps);
         let contents = self.contents();

@@ -112,19 +112,28 @@ pub fn later_rounds_were_announced<P: Plugin>(fixture: fn() -> Fixture) {
     }
 }
 
-/// The same input and answers give the same result.
+/// The same input and answers give the same result, and looking changes nothing.
 pub fn deterministic<P: Plugin>(fixture: fn() -> Fixture) {
     let mut lab = Lab::<P>::new(fixture());
     for when in ["before apply", "after apply"] {
+        let untouched = lab.world().essence();
+        let began = lab.world().now;
         let twice = || (lab.plan(), lab.plan());
         let (one, other) = twice();
         let (one, other) = (one.unwrap_or_else(|trouble| panic!("{trouble}")), other.unwrap_or_else(|trouble| panic!("{trouble}")));
         assert!(one == other, "{} {when}: two plans of the same differ:\n{}", lab.name(), difference(&one, &other));
+        let goals = lab.standings(&one.steps) == lab.standings(&one.steps);
+        assert!(goals, "{} {when}: two verdicts on the same goals differ", lab.name());
         assert!(lab.drills() == lab.drills(), "{} {when}: drills of the same differ", lab.name());
         let before = lab.world().now;
         let (one, other) = (lab.verify(), lab.verify());
         if lab.world().now == before {
             assert!(one == other, "{} {when}: checks of the same differ:\n{}", lab.name(), difference(&one, &other));
+        }
+        // Where time passed, things may have happened by themselves.
+        if lab.world().now == began {
+            let now = lab.world().essence();
+            assert!(now == untouched, "{} {when}: a query of it changed something:\n{}", lab.name(), difference(&untouched, &now));
         }
         if when == "before apply" {
             done(&mut lab, "from the start");

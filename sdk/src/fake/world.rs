@@ -282,7 +282,7 @@ impl World {
     }
 
     /// What there is, without what only says when: for comparing two worlds that took different ways.
-    pub(super) fn essence(&self) -> (BTreeMap<String, Machine>, BTreeMap<String, BTreeMap<String, Document>>, BTreeMap<String, String>) {
+    pub(super) fn essence(&self) -> Essence {
         let mut machines = self.machines.clone();
         let mut volumes = self.volumes.clone();
         for machine in machines.values_mut() {
@@ -295,8 +295,16 @@ impl World {
             machine.sockets.sort_by_key(|socket| (socket.port, socket.address.clone()));
         }
         volumes.values_mut().flat_map(BTreeMap::values_mut).for_each(|file| file.changed = 0);
-        (machines, volumes, self.memory.clone())
+        Essence { machines, volumes, memory: self.memory.clone() }
     }
+}
+
+/// See [`World::essence`].
+#[derive(Debug, PartialEq)]
+pub(super) struct Essence {
+    machines: BTreeMap<String, Machine>,
+    volumes: BTreeMap<String, BTreeMap<String, Document>>,
+    memory: BTreeMap<String, String>,
 }
 
 /// A source with a colon is served over the network and the same for all; anything else is a disk of this node.
