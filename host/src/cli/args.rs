@@ -153,7 +153,7 @@ pub struct Init {
 
 #[derive(Debug, Args)]
 pub struct Trust {
-    /// Only these nodes; without any, all that are not pinned yet
+    /// Only these nodes; without any, all
     #[arg(value_name = "NODE")]
     pub nodes: Vec<String>,
     /// Pin the new key of a node whose key has changed

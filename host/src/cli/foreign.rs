@@ -85,6 +85,11 @@ impl Shown for Foreign<'_> {
     }
 }
 
+/// A message about a node without the node's name before it, where the name is shown anyway.
+pub fn without_name<'a>(message: &'a str, node: &str) -> &'a str {
+    message.strip_prefix(node).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message)
+}
+
 /// Appends a character as it may be shown.
 pub fn escape(character: char, to: &mut String) {
     match character {

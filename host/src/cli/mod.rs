@@ -22,6 +22,7 @@ mod safe;
 mod saved;
 mod show;
 mod ssh;
+mod trust;
 mod verbs;
 mod work;
 

@@ -9,7 +9,7 @@ use arcus_engine::{Event, Events, StepEnd};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::console::Console;
-use crate::cli::foreign::Foreign;
+use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
 use crate::safe;
@@ -281,7 +281,7 @@ impl Board {
             }
             Event::NotReached { node, problem } => {
                 if self.witnessed.missing.insert(node.clone()) {
-                    self.say(clock, safe!("{}  {} {}", paint.cyan(Foreign::word(&node)), paint.red("not reached:"), Foreign::line(&problem.message)));
+                    self.say(clock, safe!("{}  {} {}", paint.cyan(Foreign::word(&node)), paint.red("not reached:"), Foreign::line(without_name(&problem.message, &node))));
                 }
             }
             Event::Log { plugin, level, message } => {

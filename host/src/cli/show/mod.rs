@@ -5,6 +5,7 @@ pub mod checks;
 pub mod drill;
 pub mod fault;
 pub mod grant;
+pub mod keys;
 pub mod plan;
 pub mod runs;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arcus_contract::actions::Disruption;
 use arcus_engine::{Diff, PlannedLater, PlannedStep, Proposal};
 
-use crate::cli::foreign::Foreign;
+use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
 use crate::cli::show::fault::trouble;
@@ -26,13 +26,13 @@ pub fn plan(proposal: &Proposal, paint: Paint) -> Safe {
         text.line(&safe!("{} {}", paint.yellow("relaxed in the file:"), Safe::join(&names, ", ")));
     }
     for (node, missing) in &proposal.missing {
-        text.line(&safe!("{} {}: {}", paint.red("not reached:"), Foreign::word(node), Foreign::line(&missing.message)));
+        text.line(&safe!("{} {}: {}", paint.red("not reached:"), Foreign::word(node), Foreign::line(without_name(&missing.message, node))));
         if let Some(help) = &missing.help {
             text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
         }
     }
     for (node, unanswered) in proposal.unanswered.iter().filter(|(node, _)| !proposal.missing.contains_key(*node)) {
-        text.line(&safe!("{} on {}: {}", paint.yellow("not seen:"), Foreign::word(node), Foreign::line(&unanswered.message)));
+        text.line(&safe!("{} on {}: {}", paint.yellow("not seen:"), Foreign::word(node), Foreign::line(without_name(&unanswered.message, node))));
     }
     let mut steps = Steps { paint, shown: BTreeMap::new(), text };
     steps.all(&proposal.steps);

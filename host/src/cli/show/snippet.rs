@@ -230,23 +230,13 @@ storrage: { use: glusterfs }
     }
 
     #[test]
-    fn places_are_named_as_an_editor_counts() {
-        let text = BAD.replace("name: demo", "naam: \"\u{202e}ä\u{1b}[31m\", x: 1");
+    fn hidden_characters_are_seen_at_the_column_an_editor_counts() {
+        let text = BAD.replace("name: demo", "name: \"\u{202e}ä\u{1b}[31m\"");
         let shown = drawn(&text);
         assert!(!shown.contains('\u{1b}') && !shown.contains('\u{202e}'), "{shown}");
-        assert!(shown.contains("cluster.yaml:7:1"), "{shown}");
-    }
-
-    #[test]
-    fn columns_are_those_of_the_file_behind_escapes() {
-        // Eleven characters stand before the mistake, however they are drawn.
-        let text = BAD.replace("storrage: { use: glusterfs }", "preflight: { \"\u{200b}\u{7}ä\": 1 }");
-        let found = File::parse("cluster.yaml", &text).unwrap_or_else(|found| panic!("{found:?}")).cluster().unwrap_err();
-        let unknown = found.iter().find(|one| one.code == "cluster.unknown-key").unwrap();
-        let span = unknown.span.unwrap();
-        let shown = draw(std::slice::from_ref(unknown), Paint::new(false), terminal());
-        assert!(shown.as_str().contains(&format!("cluster.yaml:{}:{}", span.line, span.column)), "{}", shown.as_str());
-        assert!(shown.as_str().contains(r"\u{200b}"), "{}", shown.as_str());
+        // The second stands behind one that is drawn eight characters wide, and is two bytes further than its column.
+        assert!(shown.contains("cluster.yaml:2:10") && shown.contains("cluster.yaml:2:12"), "{shown}");
+        insta::assert_snapshot!(shown);
     }
 
     #[test]

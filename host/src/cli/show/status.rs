@@ -2,7 +2,7 @@
 
 use arcus_engine::{NodeStatus, Status};
 
-use crate::cli::foreign::Foreign;
+use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
 use crate::cli::show::table::table;
@@ -48,7 +48,7 @@ pub fn status(status: &Status, paint: Paint) -> Safe {
 fn row(name: &str, node: &NodeStatus, paint: Paint) -> Vec<Safe> {
     let roles: Vec<Safe> = node.roles.iter().map(|role| Safe::of(&Foreign::word(role))).collect();
     let state = match (&node.trouble, node.reached) {
-        (Some(trouble), _) => paint.red(Foreign::line(&trouble.message)),
+        (Some(trouble), _) => paint.red(Foreign::line(without_name(&trouble.message, name))),
         (None, true) => Safe::of(&Foreign::word(node.system.as_deref().unwrap_or("it did not say what it is"))),
         (None, false) => paint.red("not reached"),
     };
