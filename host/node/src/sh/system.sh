@@ -37,7 +37,8 @@ $2
 "*) say "$1" 0 yes ;;
       *) say "$1" 0 no ;;
     esac
-  elif [ -d /sys/module ]; then
+  elif [ -r /proc/version ]; then
+    # A kernel that has no list of modules loads none.
     say "$1" 0 no
   else
     say "$1" 1 '/proc/modules cannot be read'
