@@ -213,10 +213,9 @@ impl Stats {
 }
 
 fn stat_line(line: &str) -> Option<(String, Stat)> {
-    let mut fields = line.splitn(8, ' ');
+    let mut fields = line.splitn(7, ' ');
     let mode = u32::from_str_radix(fields.next()?, 16).ok()?;
     let size = fields.next()?.parse().ok()?;
-    let _changed = fields.next()?;
     let (uid, gid, user, group, path) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     let named = |name: &str, number: &str| if name == "UNKNOWN" { number.to_owned() } else { name.to_owned() };
     Some((path.into(), Stat { kind: mode & 0o170000, mode: mode & 0o7777, size, owner: named(user, uid), group: named(group, gid) }))
@@ -252,13 +251,13 @@ mod tests {
     fn absent_and_unreadable_are_told_apart() {
         let asked = ["/a b", "/gone", "/hung"].map(str::to_owned);
         let stats = Stats::read(
-            &parts("stat: cannot statx '/gone': No such file or directory\nstat: cannot stat '/hung': Transport endpoint is not connected\n=81a4 5 7 0 0 root root /a b\n"),
+            &parts("stat: cannot statx '/gone': No such file or directory\nstat: cannot stat '/hung': Transport endpoint is not connected\n=81a4 5 0 0 root root /a b\n"),
             1,
             &asked,
         )
         .unwrap();
         let found = stats.of("/a b").unwrap().unwrap();
-        assert_eq!((found.mode, found.kind, found.size), (0o644, 0o100000, 5));
+        assert_eq!((found.mode, found.kind, found.size, found.owner.as_str()), (0o644, 0o100000, 5, "root"));
         assert!(stats.of("/gone").unwrap().is_none());
         assert_eq!(stats.of("/hung").err().unwrap().code, "node.unreadable");
         let unclear = Stats::read(&parts("No such file or directory\n"), 1, &asked).unwrap();

@@ -17,7 +17,7 @@ use self::auth::Keys;
 use self::connect::Door;
 use self::session::{Connection, Sudo};
 use crate::shell::ShellLink;
-use crate::{ConnectError, Endpoint, HostKey, KnownHosts, Layout, Link, Login, Transport};
+use crate::{ConnectError, Endpoint, HostKey, HostKeyTrouble, KnownHosts, Layout, Link, Login, Transport};
 
 /// Nodes over SSH. Cheap to clone; clones share keys and bastions.
 #[derive(Clone)]
@@ -106,7 +106,11 @@ impl Inner {
                 let _place = gate.acquire().await.map_err(|_| ConnectError::Setup { node: endpoint.name.clone(), reason: "shutting down".into() })?;
                 let door = Door::strict(&endpoint.address, endpoint.port, &self.known);
                 let algorithms = connect::pinned(&self.known.algorithms(&endpoint.address, endpoint.port));
-                let (handle, hop) = self.knock(endpoint, door, algorithms).await?;
+                let (handle, hop) = match self.knock(endpoint, door.clone(), algorithms).await {
+                    // It has no key of a pinned kind any more: look at the one it has, to say which.
+                    Err(ConnectError::HostKey { trouble: HostKeyTrouble::Changed { line: 0, .. }, .. }) => self.knock(endpoint, door, None).await?,
+                    other => other?,
+                };
                 let handle = auth::login(handle, endpoint, self, &prompts).await?;
                 Ok(Connection::new(handle, hop))
             }
