@@ -9,6 +9,8 @@ pub struct Limits {
     pub cpu: Duration,
     /// Time by the clock, all waiting included.
     pub wall: Duration,
+    /// Time by the clock that compiling may take, once, when it is loaded.
+    pub compile: Duration,
     /// Bytes of linear memory, all memories of all its modules together.
     pub memory: usize,
     /// Elements of all tables together.
@@ -32,6 +34,7 @@ impl Default for Limits {
         Self {
             cpu: Duration::from_secs(10),
             wall: Duration::from_secs(600),
+            compile: Duration::from_secs(180),
             memory: 64 << 20,
             table_elements: 100_000,
             transfer: 64 << 20,

@@ -5,12 +5,14 @@ use std::{
     fmt,
     hash::Hasher,
     io::Read as _,
+    num::NonZero,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::Duration,
 };
 
+use arcus_component::check_complexity;
 use arcus_contract::{
     actions::Desired,
     checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
@@ -20,6 +22,7 @@ use arcus_contract::{
 };
 use arcus_plan::manifest::Manifest;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, oneshot};
 use wasmtime::{
     Config, Engine,
     component::{Component, ComponentExportIndex, InstancePre, Linker, types::ComponentItem},
@@ -98,6 +101,8 @@ pub(crate) struct Inner {
     linker: Linker<Guest>,
     /// Of wasmtime's version, this machine's processor, and the settings below.
     compatibility: [u8; 32],
+    /// As many compile at once as there are processors.
+    compilers: Semaphore,
     pub(crate) options: Options,
 }
 
@@ -136,7 +141,8 @@ impl Sandbox {
             .map_err(|error| host(&error))?;
         let mut hash = Sha(Sha256::new());
         std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut hash);
-        Ok(Self(Arc::new(Inner { engine, linker, compatibility: hash.0.finalize().into(), options })))
+        let compilers = Semaphore::new(thread::available_parallelism().map_or(2, NonZero::get));
+        Ok(Self(Arc::new(Inner { engine, linker, compatibility: hash.0.finalize().into(), compilers, options })))
     }
 
     /// Reads, checks and compiles a plugin (or takes its code from the cache). Runs nothing of it.
@@ -148,14 +154,32 @@ impl Sandbox {
             Source::File(path) => (path.display().to_string(), Bytes::File(path.to_owned())),
             Source::Bytes(name, bytes) => (name.to_owned(), Bytes::Here(bytes.to_vec())),
         };
-        let inner = Arc::clone(&self.0);
-        let task = tokio::task::spawn_blocking(move || bytes.read().and_then(|bytes| inner.load(&bytes)));
-        let loaded = task.await.unwrap_or_else(|error| {
-            Err(Fault::new("plugin.compile", format!("its compilation ended without a result: {error}"), "Report this with the plugin's file."))
-        });
+        let turn = self.0.compilers.acquire().await;
+        let loaded = self.load_apart(bytes).await;
+        drop(turn);
         match loaded {
             Ok(loaded) => Ok(Plugin::new(Arc::clone(&self.0), origin, loaded)),
             Err(fault) => Err(LoadError { origin, fault }),
+        }
+    }
+}
+
+impl Sandbox {
+    /// On a thread that nobody has to wait for: a compiler cannot be told to stop.
+    async fn load_apart(&self, bytes: Bytes) -> Result<Loaded, Fault> {
+        let (inner, limit) = (Arc::clone(&self.0), self.0.options.limits.compile);
+        let fault = |message: String| Fault::new("plugin.compile", message, "Report this with the plugin's file.");
+        let (sender, receiver) = oneshot::channel();
+        thread::Builder::new()
+            .name("plugin-compiler".into())
+            .spawn(move || {
+                let _ = sender.send(bytes.read().and_then(|bytes| inner.load(&bytes)));
+            })
+            .map_err(|error| fault(format!("there is no thread left to compile it: {error}")))?;
+        match tokio::time::timeout(limit, receiver).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) => Err(fault("compiling it ended without a result".into())),
+            Err(_) => Err(fault(format!("it was not compiled after {} s", limit.as_secs_f64()))),
         }
     }
 }
@@ -210,6 +234,7 @@ impl Inner {
                 Err(error) => tracing::warn!(key, error = %chain(&error), "compiled plugin ignored"),
             }
         }
+        check_complexity(bytes)?;
         let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
             Fault::new(
                 "plugin.compile",

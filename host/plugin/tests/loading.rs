@@ -177,6 +177,32 @@ async fn functions_of_another_type_are_refused_before_any_call() {
     assert_eq!(fault.code, "plugin.import-type", "{fault}");
 }
 
+/// Small code, nested loops, many variables: minutes of compiling, were it not refused.
+#[tokio::test]
+async fn a_bomb_for_the_compiler_is_refused() {
+    let (loops, variables) = (300, 300);
+    let sets: String = (1..=variables).map(|n| format!("(local.set {n} (i64.add (local.get {}) (i64.const 1)))", n % variables + 1)).collect();
+    let more = format!(
+        "(func $deep (param i32) (local {}) {}{sets}{})",
+        "i64 ".repeat(variables),
+        "(loop ".repeat(loops),
+        "(br_if 0 (local.get 0)))".repeat(loops)
+    );
+    let start = std::time::Instant::now();
+    let fault = refused(&Bench::new().sandbox(), &Guest::new("(unreachable)").more(&more).build()).await;
+    assert_eq!(fault.code, "plugin.too-complex", "{fault}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn compiling_that_takes_too_long_is_given_up() {
+    let mut bench = Bench::new();
+    bench.options.limits.compile = std::time::Duration::from_millis(1);
+    let more: String = (0..5_000).map(|n| format!("(func (result i32) (i32.const {n}))")).collect();
+    let fault = refused(&bench.sandbox(), &Guest::new("(unreachable)").more(&more).build()).await;
+    assert_eq!((fault.code, fault.message.as_str()), ("plugin.compile", "it was not compiled after 0.001 s"));
+}
+
 /// Every type of the contract in Rust is the one in the WIT, or loading would refuse guests of some world.
 #[tokio::test]
 async fn the_contract_in_rust_is_the_contract() {
@@ -200,7 +226,7 @@ async fn the_contract_in_rust_is_the_contract() {
 async fn a_cut_file_is_never_a_plugin() {
     let sandbox = Bench::new().sandbox();
     let good = Guest::new(&echo()).build();
-    for end in (0..good.len()).step_by(7).chain([good.len() - 1]) {
+    for end in (0..good.len()).step_by(31).chain([good.len() - 1]) {
         let fault = refused(&sandbox, &good[..end]).await;
         // Cut at the end of a section, it may be a whole component that lacks what came after.
         let codes = ["plugin.not-wasm", "plugin.damaged", "plugin.manifest-missing", "plugin.compile"];
@@ -213,7 +239,7 @@ async fn a_flipped_bit_never_harms_the_host() {
     let sandbox = Bench::new().sandbox();
     let good = Guest::new(&echo()).build();
     let (mut loaded, mut refused) = (0, 0);
-    for at in (0..good.len()).step_by(11) {
+    for at in (0..good.len()).step_by(37) {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         match sandbox.load(Source::Bytes("flipped", &bad)).await {

@@ -2,11 +2,13 @@
 //!
 //! Apart from the sandbox, so that building plugins needs no compiler of WebAssembly.
 
+mod complexity;
 mod contract;
 mod encode;
 mod fault;
 mod inspect;
 
+pub use complexity::check_complexity;
 pub use contract::{CONTRACT_VERSION, EXPECTED_IMPORTS, concern_functions};
 pub use encode::componentize;
 pub use fault::Fault;
