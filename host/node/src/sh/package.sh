@@ -40,7 +40,7 @@ apt() {
     -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0 "$@"
 }
 with_apt() {
-  w=$n${v:+=$v}
+  wanted=$n${v:+=$v}
   # A name that is not there and looks like a pattern would match others.
   known() { apt-cache show --no-all-versions -- "$n" >/dev/null 2>&1; }
   L=no
@@ -54,35 +54,35 @@ with_apt() {
   if [ "$W" = timeout ]; then return; fi
   if have_deb; then X=0; return; fi
   : >"$o"
-  if apt "$T" install -- "$w"; then return; fi
+  if apt "$T" install -- "$wanted"; then return; fi
   if [ "$W" = timeout ]; then return; fi
   if grep -q 'dpkg --configure -a' "$o"; then
     watch "$T" - env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a
-    if apt "$T" install -- "$w"; then return; fi
+    if apt "$T" install -- "$wanted"; then return; fi
   fi
   if [ "$W" = timeout ]; then return; fi
   if [ "$L" = no ] && grep -Eq '404|Unable to fetch|Failed to fetch|was not found|no installation candidate|unmet dependencies' "$o"; then
     # The lists are old: what they name is gone.
     apt "$T" update
     if [ "$W" = timeout ]; then return; fi
-    if apt "$T" install -- "$w"; then return; fi
+    if apt "$T" install -- "$wanted"; then return; fi
   fi
   if [ "$W" = timeout ]; then return; fi
   if grep -Eq "^E: (Version '.*' for '.*' was not found|Package '.*' has no installation candidate|Unable to locate package)" "$o"; then
-    refused package.not-found "no package $w in the repositories of this node" "$X"
+    refused package.not-found "no package $wanted in the repositories of this node" "$X"
   else
-    failed package.failed "apt-get could not install $w" "$X"
+    failed package.failed "apt-get could not install $wanted" "$X"
   fi
 }
 with_yum() {
-  w=$n${v:+-$v}
+  wanted=$n${v:+-$v}
   if command -v dnf >/dev/null; then y=dnf; else y=yum; fi
-  watch "$T" - "$y" -y install -- "$w"
+  watch "$T" - "$y" -y install -- "$wanted"
   if [ "$W" = timeout ]; then return; fi
   if have_rpm; then X=0; return; fi
   if grep -Eq 'No match for argument|No package .* available|Unable to find a match' "$o"; then
-    refused package.not-found "no package $w in the repositories of this node" "$X"
+    refused package.not-found "no package $wanted in the repositories of this node" "$X"
   else
-    failed package.failed "$y could not install $w" "$X"
+    failed package.failed "$y could not install $wanted" "$X"
   fi
 }
