@@ -17,6 +17,7 @@ struct Server<'a> {
     node: &'a Node,
     os: Look<Os>,
     mounts: Look<Vec<Mounted>>,
+    service: Look<Option<ServiceFact>>,
     bricks: Vec<Look<Option<DirectoryFact>>>,
     /// Its peers: none where gluster is not installed or not running.
     peers: Look<Option<Vec<Peer>>>,
@@ -48,7 +49,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     warn_of_risks(cluster, layout, driver, plan);
 
     let started: Vec<(&Node, Planned)> =
-        servers.iter().map(|server| (server.node, daemon(layout, server, matches!(there, There::Is), plan))).collect();
+        servers.iter().map(|server| (server.node, daemon(layout, server, plan))).collect();
     let daemon_of = |node: &Node| started.iter().find(|(of, _)| of.name == node.name).map(|(_, step)| step.clone());
     let own_daemon = daemon_of(driver.node).expect("the driver is a storage node");
 
@@ -135,6 +136,7 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
         (
             probe::os(),
             probe::mounts(),
+            probe::service(UNIT),
             pool::ask(),
             volume::ask(config),
             probe::directory(format!("{STATE}/vols/{}", config.volume)),
@@ -148,11 +150,12 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
     let mut got = batch.send();
     let (clients_os, facts, bricks) = (got.take(clients_os), got.take(facts), got.take(bricks));
     let servers = nodes.into_iter().map(|node| {
-        let (os, mounts, peers, info, vols, peers_there) = facts.of(node).clone();
+        let (os, mounts, service, peers, info, vols, peers_there) = facts.of(node).clone();
         Server {
             node,
             os,
             mounts,
+            service,
             bricks: bricks.of(node).clone(),
             peers: installed(peers).map(|output| output.and_then(|output| pool::peers(&output))),
             said: installed(info).map(|output| output.map(|output| volume::said(&output))),
@@ -180,8 +183,10 @@ fn driver<'s, 'a>(servers: &'s [Server<'a>]) -> &'s Server<'a> {
     let in_pool: fn(&&Server) -> bool = |server| {
         server.peers.is_known_and(|peers| peers.iter().flatten().count() > 0) || server.knows_peers.is_known_and(|knows| *knows)
     };
-    let best = [shows_it, knows_it, in_pool].iter().find_map(|wanted| servers.iter().find(wanted));
-    best.or(servers.first()).expect("a layout has storage nodes")
+    let count = |server: &Server| server.peers.known().map_or(0, |peers| peers.iter().flatten().count());
+    // A node that lost its peers may still have a volume on its disk: the pool is where most are.
+    let most = |wanted: &fn(&&Server) -> bool| servers.iter().rev().filter(|server| wanted(server)).max_by_key(|server| count(server));
+    [shows_it, knows_it, in_pool].iter().find_map(most).or(servers.first()).expect("a layout has storage nodes")
 }
 
 fn there(cluster: &Cluster<Config>, servers: &[Server]) -> There {
@@ -292,23 +297,25 @@ pub fn unlisted(cluster: &Cluster<Config>, peers: &[Peer]) -> Vec<String> {
 }
 
 /// A storage node up to its running daemon.
-fn daemon(layout: &Layout, server: &Server, living: bool, plan: &mut Plan) -> Planned {
+fn daemon(layout: &Layout, server: &Server, plan: &mut Plan) -> Planned {
     let node = server.node;
     let mut before = vec![plan.package("install", node, "glusterfs-server")];
     // gluster makes the brick itself, with the volume's own mode; what is between it and its mount is not gluster's.
-    if let Known(mounts) = &server.mounts {
-        let top = |path: &str| covering(path, mounts).map_or("/", |mounted| mounted.target.as_str()).to_owned();
-        let between: BTreeSet<String> = layout.on(node).flat_map(|brick| between(&top(&brick.path), &brick.path)).collect();
-        for (number, path) in between.into_iter().enumerate() {
-            before.push(plan.directory(&format!("directory-{}", number + 1), node, path, 0o755));
-        }
+    let top = |path: &str| match &server.mounts {
+        Known(mounts) => covering(path, mounts).map_or("/", |mounted| mounted.target.as_str()).to_owned(),
+        // Announced, as far as it may be needed.
+        Unknown(_) => "/".into(),
+    };
+    let between: BTreeSet<String> = layout.on(node).flat_map(|brick| between(&top(&brick.path), &brick.path)).collect();
+    for path in between {
+        let depth = path.matches('/').count();
+        before.push(plan.directory(&format!("directory-{depth}"), node, path, 0o755).known(&server.mounts));
     }
-    let daemon = plan
-        .service("glusterd", node, UNIT)
-        .until([pool::ask().on(node)], "glusterd answers and sees most of its pool", 60)
-        .after(&before);
-    // A daemon that starts without its peers stops its bricks until it sees a quorum: never two of a living volume at once.
-    if living { daemon.group("glusterd") } else { daemon }
+    // A daemon that starts without its peers stops its bricks until it sees a majority: of those that run, one at a time.
+    let restarts = server.service.is_known_and(|service| service.as_ref().is_some_and(|service| service.active && service.stale));
+    let expect = if restarts { pool::MAJORITY } else { "glusterd answers" };
+    let daemon = plan.service("glusterd", node, UNIT).until([pool::ask().on(node)], expect, 60).after(&before);
+    if restarts { daemon.group("glusterd") } else { daemon }
 }
 
 /// Directories below `top` and above `path`, the outermost first.

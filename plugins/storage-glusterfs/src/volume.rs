@@ -210,3 +210,47 @@ pub fn entries(output: &Output) -> Option<(u64, Vec<String>)> {
 pub fn ask_all(cluster: &Cluster<Config>) -> Vec<Request> {
     ask(&cluster.config).on_each(storage(cluster))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(status: i32, stdout: &str, stderr: &str) -> Output {
+        Output { status, stdout: stdout.into(), stderr: stderr.into(), truncated: false }
+    }
+
+    const INFO: &str = " \nVolume Name: data\nType: Replicate\nVolume ID: fb2c90bd-c3e3-4e7d-a417-610cdb5ff942\nStatus: Started\n\
+        Snapshot Count: 0\nNumber of Bricks: 1 x (2 + 1) = 3\nTransport-type: tcp\nBricks:\nBrick1: 10.99.0.31:/data/brick\n\
+        Brick2: 10.99.0.32:/data/brick\nBrick3: 10.99.0.33:/data/brick (arbiter)\nOptions Reconfigured:\nnetwork.ping-timeout: 10\n\
+        cluster.quorum-type: auto\ntransport.address-family: inet\nnfs.disable: on\n";
+
+    #[test]
+    fn a_volume_as_gluster_10_prints_it() {
+        let Said::Is(volume) = said(&output(0, INFO, "")) else { panic!() };
+        assert_eq!(volume.shape(), "Replicate 1 x (2 + 1) = 3");
+        assert!(volume.is_started());
+        assert_eq!(volume.bricks.len(), 3);
+        assert_eq!(volume.bricks[2], Seen { host: "10.99.0.33".into(), path: "/data/brick".into(), arbiter: true });
+        assert!(volume.options.contains(&("network.ping-timeout".into(), "10".into())));
+    }
+
+    #[test]
+    fn no_volume_is_another_thing_than_no_answer() {
+        assert_eq!(said(&output(1, "", "Volume data does not exist\n")), Said::IsNot);
+        let down = output(1, "", "Connection failed. Please check if gluster daemon is operational.\n");
+        assert!(matches!(said(&down), Said::Nothing(words) if words.starts_with("Connection failed")));
+        let mut cut = output(0, INFO, "");
+        cut.truncated = true;
+        assert!(matches!(said(&cut), Said::Nothing(_)));
+    }
+
+    #[test]
+    fn entries_to_heal_and_bricks_that_cannot_be_asked() {
+        let text = "Brick 10.99.0.31:/data/brick\n/a\n/b\nStatus: Connected\nNumber of entries: 2\n\nBrick 10.99.0.32:/data/brick\n\
+                    Status: Transport endpoint is not connected\nNumber of entries: -\n";
+        assert_eq!(entries(&output(0, text, "")), Some((2, vec!["10.99.0.32:/data/brick".to_owned()])));
+        let split = "Brick 10.99.0.31:/data/brick\nStatus: Connected\nNumber of entries in split-brain: 0\n";
+        assert_eq!(entries(&output(0, split, "")), Some((0, vec![])));
+        assert_eq!(entries(&output(254, "", "Volume heal failed.\n")), None);
+    }
+}
