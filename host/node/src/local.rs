@@ -54,7 +54,6 @@ impl Shells for Local {
             feed: Box::new(LocalFeed(stdin)),
             drain: Box::new(LocalDrain { child, stdout: Some(stdout), stderr: Some(stderr) }),
             early: vec![],
-            hold: None,
         })
     }
 

@@ -33,8 +33,6 @@ pub struct Shell {
     pub drain: Box<dyn Drain>,
     /// What it printed before it was handed over.
     pub early: Vec<u8>,
-    /// Kept as long as the shell: a place among the sessions of a connection.
-    pub hold: Option<tokio::sync::OwnedSemaphorePermit>,
 }
 
 /// To a shell's stdin.
@@ -141,8 +139,7 @@ impl Link for ShellLink {
             let missing = self.problem("node.not-reached", "nothing was asked".into(), false);
             return Ok(Report { outcomes: vec![], answers: self.answers(script, Parts { parts: HashMap::new(), missing, clock: None }) });
         }
-        let Shell { feed, mut drain, early, hold } = self.shells.open().await.map_err(|broken| self.lost(broken.code, broken.reason, &progress))?;
-        let _place = hold;
+        let Shell { feed, mut drain, early } = self.shells.open().await.map_err(|broken| self.lost(broken.code, broken.reason, &progress))?;
         let (orders, inbox) = mpsc::unbounded_channel();
         let _ = orders.send(Order::Bytes(script.text.clone()));
         // A task of its own, ended with this call: a write can block for ever when the shell is gone.

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelStream};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Handle;
 use crate::script::{PATH, nonce};
@@ -68,13 +67,19 @@ impl Connection {
         let writer = Box::new(write.make_writer());
         let (pieces, inbox) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        // Always drained, whoever reads it: one full channel would stall all others of the connection.
-        let drain = AbortOnDropHandle::new(tokio::spawn(forward(read, pieces, waiting.clone())));
+        // Always drained, whoever reads it: one full channel would stall all others of the connection. The place is free again
+        // when the server has closed the channel, not when we have read enough: it counts the sessions, too.
+        tokio::spawn({
+            let waiting = waiting.clone();
+            async move {
+                forward(read, pieces, waiting).await;
+                drop(place);
+            }
+        });
         Ok(Shell {
-            feed: Box::new(SshFeed { writer, _channel: write }),
-            drain: Box::new(SshDrain { inbox, waiting, _task: drain, _connection: self.clone() }),
+            feed: Box::new(SshFeed { writer, channel: Some(write) }),
+            drain: Box::new(SshDrain { inbox, waiting, _connection: self.clone() }),
             early: vec![],
-            hold: Some(place),
         })
     }
 }
@@ -98,14 +103,24 @@ async fn forward(mut read: ChannelReadHalf, pieces: mpsc::UnboundedSender<Piece>
     }
 }
 
-struct SshFeed<W> {
+struct SshFeed {
     writer: Box<dyn AsyncWrite + Send + Unpin>,
-    /// Ends with the shell.
-    _channel: W,
+    channel: Option<ChannelWriteHalf<Msg>>,
+}
+
+impl Drop for SshFeed {
+    /// Tells the server that we are through with it: a script still at work finds its output closed, and stops.
+    fn drop(&mut self) {
+        if let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                let _ = timeout(Duration::from_secs(5), channel.close()).await;
+            });
+        }
+    }
 }
 
 #[async_trait]
-impl<W: Send> Feed for SshFeed<W> {
+impl Feed for SshFeed {
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes).await?;
         self.writer.flush().await
@@ -115,7 +130,6 @@ impl<W: Send> Feed for SshFeed<W> {
 struct SshDrain {
     inbox: mpsc::UnboundedReceiver<Piece>,
     waiting: Arc<AtomicUsize>,
-    _task: AbortOnDropHandle<()>,
     _connection: Arc<Connection>,
 }
 
