@@ -52,7 +52,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
     let init = plan
         .job("init", node, argv(cluster, node)?)
         .status_lies()
-        .until(marks.chain(signs), format!("{} has the mark of a finished installation", node.name), 30)
+        .until(marks.chain(signs), format!("{} has the mark of a finished installation", node.name), 5)
         .title(format!("install Rainbond {} on its first node (grctl init)", config.version))
         .timeout_s(config.timeouts.init)
         .once()

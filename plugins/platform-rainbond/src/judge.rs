@@ -123,10 +123,9 @@ fn init(cluster: In, case: &Case<'_>) -> Judged {
             let tail = String::from_utf8_lossy(&job.tail);
             let log = case.get::<Output>(marks + 1).ok().filter(|said| said.status == 0).map(OutputText::text);
             let why = log.as_deref().and_then(grctl::reason).or_else(|| grctl::reason(&tail)).or_else(|| grctl::last_line(&tail));
-            let message = format!("grctl init ended without the mark {}: {}", paths::MARK, why.unwrap_or_else(|| "it printed nothing".into()));
-            will_fail(problem("rainbond.init-failed", message).on(seat).help(
-                "its logs on that node are /opt/rainbond/rainbond-ansible/log/fail.log and /tmp/install; `arcus plan` says how to go on",
-            ))
+            // Not `failed`: whether another may begin is decided by what this one left behind, when the plan is made.
+            let why = why.unwrap_or_else(|| "it printed nothing".into());
+            unmet(format!("grctl init ended without the mark {}: {why} (its logs: /opt/rainbond/rainbond-ansible/log/fail.log, /tmp/install)", paths::MARK))
         }
         None => unmet(format!("{} has no mark, and no init was started", seat.name)),
     }

@@ -48,7 +48,7 @@ impl Version {
     /// The line that the help of `grctl init` shows as its default version; for tools that were built without a version.
     pub fn of_help(said: &str) -> Option<String> {
         let line = said.lines().find(|line| line.trim_start().starts_with("--rainbond-version"))?;
-        Self::line(line.split("(default: \"").nth(1)?)
+        Self::line(line.split("(default: \"").nth(1)?.split('"').next()?)
     }
 
     /// `--role` of `grctl init`.
