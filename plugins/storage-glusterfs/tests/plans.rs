@@ -116,7 +116,8 @@ fn while_a_migration_runs_nothing_is_mounted() {
 
 #[test]
 fn a_volume_that_is_another_is_left_alone() {
-    let cases: [(&str, fn(&mut Volume)); 4] = [
+    type Change = fn(&mut Volume);
+    let cases: [(&str, Change); 4] = [
         ("it is Replicate 1 x 3 = 3", |volume| volume.shape = "Replicate/1 x 3 = 3".into()),
         ("a brick 10.99.0.33:/data/other", |volume| volume.bricks[2] = "10.99.0.33:/data/other".into()),
         ("it is Distribute 3", |volume| volume.shape = "Distribute/3".into()),
@@ -220,11 +221,9 @@ fn a_lost_storage_node_holds_up_nobody_else() {
 #[test]
 fn two_pools_are_never_joined() {
     let mut fixture = built(&volume("Started"));
-    for node in ["storage03"] {
-        let machine = fixture.world.machine(node);
-        machine.memory.clear();
-        machine.memory.insert("peers".into(), "stranger".into());
-    }
+    let alone = fixture.world.machine("storage03");
+    alone.memory.clear();
+    alone.memory.insert("peers".into(), "stranger".into());
     pool(&mut fixture.world, &["storage01", "storage02"]);
     let problems = refused(fixture);
     assert!(codes(&problems).contains(&"gluster.two-pools"), "{:?}", codes(&problems));
