@@ -45,18 +45,15 @@ pub struct Global {
     pub bind: Bind,
 }
 
-impl Global {
+impl Format {
     /// As far as it can be told when the arguments as a whole make no sense.
-    pub fn guessed() -> Self {
-        #[derive(Parser)]
-        #[command(ignore_errors = true, disable_help_flag = true, disable_version_flag = true)]
-        struct Guess {
-            #[command(flatten)]
-            global: Global,
-            #[arg(allow_hyphen_values = true, trailing_var_arg = false)]
-            rest: Vec<std::ffi::OsString>,
-        }
-        Guess::parse().global
+    pub fn guessed(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Self {
+        let words: Vec<String> = arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let json = |at: usize, word: &String| match word.as_str() {
+            "-o" | "--output" => words.get(at + 1).is_some_and(|next| next == "json"),
+            _ => matches!(word.as_str(), "-ojson" | "-o=json" | "--output=json"),
+        };
+        if words.iter().enumerate().any(|(at, word)| json(at, word)) { Self::Json } else { Self::Text }
     }
 }
 
@@ -275,5 +272,16 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_output_is_known_even_when_nothing_else_makes_sense() {
+        let guessed = |words: &[&str]| Format::guessed(words.iter().map(std::ffi::OsString::from));
+        for words in [&["nonsense", "-o", "json"][..], &["-ojson", "x"], &["--output=json"], &["x", "--output", "json", "--y"]] {
+            assert_eq!(guessed(words), Format::Json, "{words:?}");
+        }
+        for words in [&["nonsense"][..], &["-o"], &["-o", "text", "json"], &["json"]] {
+            assert_eq!(guessed(words), Format::Text, "{words:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value};
 
-use crate::cli::args::{Colour, Format, Global};
+use crate::cli::args::{Colour, Format};
 use crate::cli::environment::Environment;
 use crate::cli::exit::Causes;
 use crate::cli::foreign::PlainJson;
@@ -49,11 +49,11 @@ pub struct Terminal {
 
 impl Terminal {
     /// As it is here.
-    pub fn of(global: &Global, environment: &Environment) -> Self {
+    pub fn of(colour: Colour, environment: &Environment) -> Self {
         let (stdin, stdout, stderr) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
         let dumb = environment.is_dumb();
         let paint = |terminal: bool| {
-            Paint::new(match global.color {
+            Paint::new(match colour {
                 Colour::Always => true,
                 Colour::Never => false,
                 Colour::Auto => terminal && !dumb && !environment.no_color(),

@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misuse(&error, &environment),
     };
-    let console = Console::new(cli.global.output, cli.global.quiet, Terminal::of(&cli.global, &environment));
+    let console = Console::new(cli.global.output, cli.global.quiet, Terminal::of(cli.global.color, &environment));
     on_panic(&console);
     trace(&cli.global, &environment, &console);
     let context = Context { console: console.clone(), environment, global: cli.global };
@@ -78,8 +78,7 @@ pub fn tell(console: &Console, fault: &Fault) {
 /// Arguments that make no sense, `--help` and `--version`.
 fn misuse(error: &clap::Error, environment: &Environment) -> ExitCode {
     let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let global = Global::guessed();
-    let console = Console::new(global.output, false, Terminal::of(&global, environment));
+    let console = Console::new(Format::guessed(std::env::args_os()), false, Terminal::of(args::Colour::Auto, environment));
     let paint = if wanted { console.terminal().out } else { console.terminal().err };
     if wanted || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let help = error.render();

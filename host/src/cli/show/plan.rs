@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use arcus_contract::actions::Disruption;
-use arcus_engine::{Diff, PlannedLater, PlannedStep, Proposal};
+use arcus_engine::{Diff, PlannedLater, PlannedStep, Proposal, Trouble};
 
 use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
@@ -18,18 +18,17 @@ const DIFF: usize = 2000;
 /// A plan.
 pub fn plan(proposal: &Proposal, paint: Paint) -> Safe {
     let mut text = Safe::new();
-    for warning in &proposal.warnings {
-        text.push(&trouble(warning, "warning", paint));
-    }
+    warnings(&mut text, &proposal.warnings, paint);
     if !proposal.relaxed.is_empty() {
         let names: Vec<Safe> = proposal.relaxed.iter().map(|name| Safe::of(&Foreign::word(name))).collect();
         text.line(&safe!("{} {}", paint.yellow("relaxed in the file:"), Safe::join(&names, ", ")));
     }
     for (node, missing) in &proposal.missing {
         text.line(&safe!("{} {}: {}", paint.red("not reached:"), Foreign::word(node), Foreign::line(without_name(&missing.message, node))));
-        if let Some(help) = &missing.help {
-            text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
-        }
+    }
+    // Nodes are often missing for one reason; what to do about it is said for the first.
+    if let Some(help) = proposal.missing.values().find_map(|missing| missing.help.as_deref()) {
+        text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
     }
     for (node, unanswered) in proposal.unanswered.iter().filter(|(node, _)| !proposal.missing.contains_key(*node)) {
         text.line(&safe!("{} on {}: {}", paint.yellow("not seen:"), Foreign::word(node), Foreign::line(without_name(&unanswered.message, node))));
@@ -45,6 +44,23 @@ pub fn plan(proposal: &Proposal, paint: Paint) -> Safe {
     }
     text.line(&summary(proposal, paint));
     text
+}
+
+/// Each once, and how often it was said.
+fn warnings(text: &mut Safe, all: &[Trouble], paint: Paint) {
+    let mut told: Vec<(&Trouble, usize)> = Vec::new();
+    for warning in all {
+        match told.iter_mut().find(|(known, _)| *known == warning) {
+            Some((_, times)) => *times += 1,
+            None => told.push((warning, 1)),
+        }
+    }
+    for (warning, times) in told {
+        text.push(&trouble(warning, "warning", paint));
+        if times > 1 {
+            text.line(&safe!("  {} times", times));
+        }
+    }
 }
 
 /// `N steps, M later, K already so`.
