@@ -32,6 +32,8 @@
 mod change;
 mod endpoint;
 mod frames;
+#[cfg(test)]
+mod fuzz;
 mod known_hosts;
 mod layout;
 mod link;

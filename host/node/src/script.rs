@@ -1,7 +1,8 @@
 //! Puts a batch into one script for `sh -s`.
 //!
-//! The script only defines functions until its last line, which calls one of them with the batch's nonce: whatever is cut off a
-//! connection before that line is whole, runs nothing.
+//! The script is one group, `{ ... }`: definitions, then a call with the batch's nonce. A shell runs nothing of a group before it has
+//! read all of it, so a script that a lost connection cuts off runs nothing. (Definitions alone would not do: `watch() {` cut after its
+//! first letter is the program `w`.)
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -134,7 +135,8 @@ pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Pro
     }
     body.extend_from_slice(gathering.script.as_bytes());
 
-    let mut text = Vec::with_capacity(4096 + functions.len() + body.len());
+    let mut text = Vec::with_capacity(16384 + functions.len() + body.len());
+    text.extend_from_slice(b"{\n");
     for (piece, source) in PIECES.iter() {
         if needs.contains(piece) {
             text.extend_from_slice(source.as_bytes());
@@ -160,7 +162,7 @@ pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Pro
         .as_bytes(),
     );
     text.extend_from_slice(&body);
-    text.extend_from_slice(format!("finish\n}}\narcus '{nonce}'\n").as_bytes());
+    text.extend_from_slice(format!("finish\n}}\narcus '{nonce}'\n}}\n").as_bytes());
 
     let look_within = if batch.look_within.is_zero() { gathering.patience } else { batch.look_within };
     Ok(Script { text, nonce: nonce.into(), streams, patience, look_within, gathering })

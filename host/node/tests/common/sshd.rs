@@ -32,7 +32,8 @@ pub fn run(program: &str, args: &[&str]) -> String {
 }
 
 pub fn keygen(path: &Path, kind: &str, passphrase: &str) {
-    run("ssh-keygen", &["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", path.to_str().unwrap()]);
+    let bits: &[&str] = if kind == "rsa" { &["-b", "2048"] } else { &[] };
+    run("ssh-keygen", &[bits, &["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", path.to_str().unwrap()]].concat());
 }
 
 pub fn free_port() -> u16 {
