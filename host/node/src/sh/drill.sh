@@ -28,7 +28,7 @@ way_back() {
 
 # isolate INTERFACE UNIT SECONDS
 isolate() {
-  if [ ! -d "/sys/class/net/$1" ]; then refused drill.failed "there is no interface $1"; return; fi
+  if ! ip link show dev "$1" >/dev/null 2>&1; then refused drill.failed "there is no interface $1"; return; fi
   G=$1
   back() { way_back "$G"; }
   arm "$2" "$3" back || return

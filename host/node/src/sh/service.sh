@@ -2,10 +2,10 @@
 service() {
   n=$1 T=$2; shift 2
   if ! command -v systemctl >/dev/null; then refused tool.missing "there is no systemctl on this node" 127; return; fi
-  y=$(systemctl show -p LoadState -p ActiveState -p NeedDaemonReload -- "$n" 2>&1)
+  y=$(systemctl show -p LoadState -p ActiveState -p UnitFileState -p NeedDaemonReload -- "$n" 2>&1)
   case $y in *NeedDaemonReload=yes* | *LoadState=not-found*)
     systemctl daemon-reload
-    y=$(systemctl show -p LoadState -p ActiveState -- "$n" 2>&1)
+    y=$(systemctl show -p LoadState -p ActiveState -p UnitFileState -- "$n" 2>&1)
     ;;
   esac
   case $y in
@@ -19,6 +19,8 @@ service() {
   esac
   case $y in *ActiveState=failed*) systemctl reset-failed -- "$n" ;; esac
   for b; do
+    # Its package may have enabled it since it was looked at; doing it again costs Debian half a second.
+    case $b$y in enable*UnitFileState=enabled-runtime*) ;; enable*UnitFileState=enabled*) continue ;; esac
     if [ "$b" = reload ]; then mkdir -p -m 0700 "$S/reloaded" && : >"$S/reloaded/.new"; fi
     if ! watch "$T" - systemctl "$b" -- "$n"; then
       if [ "$W" = timeout ]; then return; fi

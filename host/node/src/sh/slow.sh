@@ -88,10 +88,10 @@ reach() {
 
 # holders FOLDER PATTERN: pid, writing, command, cgroup of whoever has something open below it.
 holders() {
-  find /proc/[0-9]*/fd /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe -maxdepth 1 -type l \( -lname "$2" -o -lname "$2/*" \) 2>/dev/null >"$d/holders"
-  grep -sl -F " ${1%/}/" /proc/[0-9]*/maps >>"$d/holders"
+  find /proc/[0-9]*/fd /proc/[0-9]*/cwd /proc/[0-9]*/root /proc/[0-9]*/exe -maxdepth 1 -type l \( -lname "$2" -o -lname "$2/*" \) 2>/dev/null >"$d/$i.h"
+  grep -sl -F " ${1%/}/" /proc/[0-9]*/maps >>"$d/$i.h"
   seen=
-  sort -t / -k 3,3n "$d/holders" | while IFS= read -r l; do
+  sort -t / -k 3,3n "$d/$i.h" | while IFS= read -r l; do
     p=${l#/proc/}; p=${p%%/*}
     w=0
     case $l in

@@ -1,7 +1,8 @@
 # vrrp INTERFACE: "source router priority" of each advertisement heard in 4 s.
 vrrp() {
-  [ -d "/sys/class/net/$1" ] || { echo "there is no interface $1"; return 1; }
-  IFS= read -r n <"/sys/class/net/$1/ifindex"
+  command -v ip >/dev/null || return 127
+  n=$(ip -o link show dev "$1" 2>/dev/null) || { echo "there is no interface $1"; return 1; }
+  n=${n%%:*}
   if command -v perl >/dev/null; then
     # shellcheck disable=SC2016
     perl -e '
