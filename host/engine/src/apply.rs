@@ -96,7 +96,8 @@ impl Engine {
         let mut number = 0;
         loop {
             number += 1;
-            let mut outlook = self.pass(false).await?;
+            // The plan that was just approved asked the same a moment ago; later rounds ask other things.
+            let mut outlook = self.pass(number == 1).await?;
             if number == 1 {
                 self.decide(&outlook, journal, state)?;
             }

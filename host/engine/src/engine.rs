@@ -11,6 +11,7 @@ use arcus_plugin::{Cache, Embedded, Limits, LogLine, Options, Plugin, Sandbox};
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
+use crate::ahead::Asked;
 use crate::cast::Cast;
 use crate::event::{Event, Events};
 use crate::fault::{Fault, Kind};
@@ -67,6 +68,7 @@ pub struct Engine {
     pub(crate) operator: Operator,
     pub(crate) events: Events,
     pub(crate) stop: CancellationToken,
+    pub(crate) asked: Asked,
 }
 
 impl Engine {
@@ -105,6 +107,7 @@ impl Engine {
             operator: setup.operator,
             events,
             stop: setup.stop,
+            asked: Asked::default(),
         })
     }
 

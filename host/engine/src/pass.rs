@@ -54,7 +54,7 @@ impl Engine {
         let (observer, round) = self.round();
         self.emit(Event::Phase { name: "observe" });
         if ahead {
-            let known: Vec<Wanted> = crate::ahead::read(&self.folder);
+            let known = self.asked.known(&self.folder);
             let of_cluster = |wanted: &Wanted| self.cluster.node(&wanted.request.node).is_some();
             round.look(known.into_iter().filter(of_cluster).collect()).await;
         }
@@ -82,7 +82,7 @@ impl Engine {
 
         let snapshot = round.snapshot();
         if ahead {
-            crate::ahead::write(&self.folder, snapshot.iter().map(|(wanted, _)| wanted));
+            self.asked.keep(&self.folder, snapshot.iter().map(|(wanted, _)| wanted.clone()));
         }
         tracing::debug!(round_trips = round.fetches(), questions = snapshot.len(), "looked");
         let mut unanswered = BTreeMap::new();
