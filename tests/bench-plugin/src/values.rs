@@ -14,7 +14,7 @@ pub fn values(nodes: &[(&str, &str)], place: usize) -> [(&'static str, String); 
     let peer = nodes.get(place ^ 1).or_else(|| nodes.get(place.wrapping_sub(1))).unwrap_or(&nodes[place]).1;
     let network = address.rsplit_once('.').map_or(address, |(network, _)| network);
     [
-        ("name", name.to_owned()),
+        ("node", name.to_owned()),
         ("address", address.to_owned()),
         ("peer", peer.to_owned()),
         ("vip", format!("{network}.{}", FIRST_VIP + pair)),

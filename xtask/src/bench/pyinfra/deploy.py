@@ -22,7 +22,7 @@ conf = files.template(
     mode="644",
     user="root",
     group="root",
-    **{key: host.data.get(key) for key in ("name", "address", "peer", "vip", "vrid", "priority")},
+    **{key: host.data.get(key) for key in ("node", "address", "peer", "vip", "vrid", "priority")},
 )
 systemd.service(service="keepalived.service", restarted=True, _if=conf.did_change)
 systemd.service(service="keepalived.service", running=True, enabled=True)
