@@ -219,7 +219,12 @@ impl Console {
             return None;
         }
         let question = format!("{}: ", question.shown());
-        self.asking(|| rpassword::prompt_password(question).ok().map(secrecy::SecretString::from))
+        self.asking(|| match rpassword::prompt_password(question) {
+            Ok(secret) => Some(secret.into()),
+            // Ctrl-C at a question; the terminal is as it was again, and nothing is under way.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => std::process::exit(130),
+            Err(_) => None,
+        })
     }
 
     /// Asks to type a word, as for something that a plain yes does not cover.

@@ -234,7 +234,7 @@ impl Board {
             nodes: BTreeMap::new(),
             lines: VecDeque::new(),
             dropped: 0,
-            phase: "",
+            phase: "look",
             since: Instant::now(),
             round: None,
             ended: 0,
@@ -389,7 +389,6 @@ impl Board {
         }
         let mut whole = match self.round {
             Some((number, steps)) if self.phase == "apply" => safe!("round {}: {} of {}", number, self.ended.min(steps), crate::cli::console::count(steps, "step", "steps")),
-            _ if self.phase.is_empty() => return rows,
             _ => safe!("{} {}", self.phase, time(now - self.since)),
         };
         if hidden > 0 {

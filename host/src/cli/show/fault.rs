@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arcus_cluster::{Diagnostic, Severity};
 use arcus_engine::{Fault, Trouble};
 use serde::Serialize;
 
@@ -70,18 +71,23 @@ pub struct Told<'a> {
     kind: &'static str,
     code: &'a str,
     exit_code: u8,
-    message: String,
+    message: &'a str,
     troubles: &'a [Trouble],
-    diagnostics: &'a [arcus_cluster::Diagnostic],
+    diagnostics: &'a [Diagnostic],
 }
 
 impl<'a> Told<'a> {
     /// Of a fault.
     pub fn of(fault: &'a Fault) -> Self {
         let cause = Cause::from(fault.kind);
-        let first = fault.troubles.first().map(|trouble| trouble.code.as_str());
-        let code = first.or_else(|| fault.diagnostics.first().map(|one| one.code.as_str())).unwrap_or_default();
-        Self { kind: cause.word(), code, exit_code: cause.code(), message: fault.to_string(), troubles: &fault.troubles, diagnostics: &fault.diagnostics }
+        // Warnings are told beside the errors, and are not why.
+        let place = fault.diagnostics.iter().find(|one| one.severity == Severity::Error).or(fault.diagnostics.first());
+        let (code, message) = match (fault.troubles.first(), place) {
+            (Some(trouble), _) => (trouble.code.as_str(), trouble.message.as_str()),
+            (None, Some(place)) => (place.code.as_str(), place.message.as_str()),
+            (None, None) => ("", ""),
+        };
+        Self { kind: cause.word(), code, exit_code: cause.code(), message, troubles: &fault.troubles, diagnostics: &fault.diagnostics }
     }
 }
 
