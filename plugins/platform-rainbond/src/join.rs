@@ -16,9 +16,26 @@ fn uid(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node) -> String {
     listed.map_or_else(|| cluster.stable_uuid(&format!("node/{}", node.name)), |listed| listed.uid.clone())
 }
 
+/// Nodes that Rainbond has at another address than the file: it has no way to move one.
+fn moved(cluster: &Cluster<Config>, seat: &Seat<'_>, nodes: &[&Node]) -> Vec<Problem> {
+    let Known(listed) = &seat.nodes else { return Vec::new() };
+    let mut found = Vec::new();
+    for node in nodes {
+        let own = cluster.stable_uuid(&format!("node/{}", node.name));
+        if let Some(old) = listed.iter().find(|listed| listed.uid == own && listed.ip != node.address) {
+            let message = format!("Rainbond has {} at {}, the file at {}", node.name, old.ip, node.address);
+            found.push(problem("rainbond.address-moved", message).on(node).help(
+                "give the node its old address back, or take it out of Rainbond (`grctl node down`, then `grctl node delete`) and apply again",
+            ));
+        }
+    }
+    found
+}
+
 /// All that should be so for the others, after the first one is healthy.
 pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &mut Plan) {
     let nodes = member::joining(cluster, seat.node);
+    moved(cluster, seat, &nodes).into_iter().for_each(|problem| plan.problem(problem));
     let (managers, others): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| member::is_manager(node));
 
     let healthy = cluster.config.timeouts.healthy;

@@ -218,3 +218,13 @@ fn an_api_that_is_silent_proves_nothing() {
         assert!(check.detail.contains("not working properly"), "{}", check.detail);
     }
 }
+
+#[test]
+fn a_node_that_moved_is_not_added_a_second_time() {
+    let mut lab = lab(of_5_1());
+    done(&mut lab);
+    lab.world().nodes.iter_mut().find(|node| node.name == "compute02").unwrap().address = "10.99.0.29".into();
+    let Err(Trouble::Refused(problems)) = lab.plan() else { panic!("planned") };
+    assert_eq!(problems[0].code, "rainbond.address-moved");
+    assert!(problems[0].message.contains("10.99.0.22") && problems[0].message.contains("10.99.0.29"), "{}", problems[0].message);
+}
