@@ -137,7 +137,12 @@ impl Contender {
             Contender::Arcus => true,
             Contender::OpenSsh => !said.contains("changed "),
             Contender::Russh => said.contains(" 0 changes, 0 failed"),
-            Contender::Pyinfra => !said.lines().any(|line| line.contains("Change") && line.contains("deploy.py")),
+            Contender::Pyinfra => {
+                let table = said.split("--> Detected changes:").nth(1).unwrap_or_default();
+                let mut rows = table.lines().skip(2).take_while(|line| !line.trim().is_empty()).peekable();
+                // Name, nodes that change, nodes that change if another step does.
+                rows.peek().is_some() && rows.all(|row| row.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).nth(1) == Some("-"))
+            }
             Contender::Ansible | Contender::Mitogen => said.contains("changed=0") && !said.contains("changed=1"),
         }
     }

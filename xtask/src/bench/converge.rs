@@ -147,6 +147,7 @@ impl Run<'_> {
 
     /// All in turn, so that whatever else the machine does is spread over them; the first round only warms up.
     fn again(&mut self, contenders: &[Contender], rounds: usize, world: &World, meter: &Meter) -> Result<()> {
+        self.script(world, Script::Stamp)?;
         let mut costs: Vec<Vec<Cost>> = vec![Vec::new(); contenders.len()];
         for round in 0..=rounds {
             for turn in 0..contenders.len() {

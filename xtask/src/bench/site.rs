@@ -12,6 +12,7 @@ use super::values;
 
 const CONVERGE: &str = include_str!("floor/converge.sh");
 const RESET: &str = include_str!("floor/reset.sh");
+const STAMP: &str = include_str!("floor/stamp.sh");
 const DEPLOY: &str = include_str!("pyinfra/deploy.py");
 const INVENTORY: &str = include_str!("pyinfra/inventory.py");
 const PLAYBOOK: &str = include_str!("ansible/site.yml");
@@ -34,6 +35,8 @@ pub enum Script {
     Check,
     /// Takes the state away, but for the packages.
     Reset,
+    /// Says that the package lists are fresh.
+    Stamp,
 }
 
 impl Script {
@@ -42,6 +45,7 @@ impl Script {
             Script::Converge => "scripts",
             Script::Check => "check",
             Script::Reset => "reset",
+            Script::Stamp => "stamp",
         }
     }
 }
@@ -122,11 +126,12 @@ impl Site {
     fn write_scripts(&self) -> Result<()> {
         for (place, node) in self.nodes.iter().enumerate() {
             let conf = values::filled(&self.values(place));
-            for script in [Script::Converge, Script::Check, Script::Reset] {
+            for script in [Script::Converge, Script::Check, Script::Reset, Script::Stamp] {
                 let text = match script {
                     Script::Converge => CONVERGE.replace("@check@", "no").replace("@conf@", &conf),
                     Script::Check => CONVERGE.replace("@check@", "yes").replace("@conf@", &conf),
                     Script::Reset => RESET.to_owned(),
+                    Script::Stamp => STAMP.to_owned(),
                 };
                 self.write(&format!("{}/{}.sh", script.folder(), node.address), &text)?;
             }

@@ -7,16 +7,30 @@ from pyinfra.operations import apt, files, server, systemd
 CACHE = "/srv/bench/cache"
 CONF = "/etc/keepalived/keepalived.conf"
 
-apt.packages(packages=["keepalived", "jq"], update=True, cache_time=86400, no_recommends=True)
-files.directory(path="/srv/bench", mode="750", user="root", group="root")
-files.directory(path=CACHE)
+apt.packages(
+    name="packages",
+    packages=["keepalived", "jq"],
+    update=True,
+    cache_time=86400,
+    no_recommends=True,
+)
+files.directory(name="directory", path="/srv/bench", mode="750", user="root", group="root")
+files.directory(name="mount point", path=CACHE)
 files.line(
+    name="fstab",
     path="/etc/fstab",
     line=rf"^\S+\s+{CACHE}\s.*$",
     replace=f"bench-cache {CACHE} tmpfs size=1024k,mode=755 0 0",
 )
-server.mount(path=CACHE, device="bench-cache", fs_type="tmpfs", options=["size=1024k", "mode=755"])
+server.mount(
+    name="mount",
+    path=CACHE,
+    device="bench-cache",
+    fs_type="tmpfs",
+    options=["size=1024k", "mode=755"],
+)
 conf = files.template(
+    name="keepalived.conf",
     src="keepalived.conf.j2",
     dest=CONF,
     mode="644",
@@ -24,8 +38,8 @@ conf = files.template(
     group="root",
     **{key: host.data.get(key) for key in ("node", "address", "peer", "vip", "vrid", "priority")},
 )
-systemd.service(service="keepalived.service", restarted=True, _if=conf.did_change)
-systemd.service(service="keepalived.service", running=True, enabled=True)
+systemd.service(name="restart", service="keepalived.service", restarted=True, _if=conf.did_change)
+systemd.service(name="run", service="keepalived.service", running=True, enabled=True)
 
 # Checks. The mount is one of the facts that `server.mount` takes.
 host.get_fact(Mounts)
