@@ -47,6 +47,9 @@ pub trait Feed: Send {
 pub trait Drain: Send {
     /// The next piece; none: it is over.
     async fn next(&mut self) -> Option<Piece>;
+
+    /// The script said its last word; what is dropped now ends by itself.
+    fn through(&mut self) {}
 }
 
 /// What a shell prints.
@@ -241,6 +244,9 @@ impl Link for ShellLink {
                         }
                 }
             }
+        }
+        if ended {
+            drain.through();
         }
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         let all_done = progress.outcomes.len() == batch.tasks.len() && progress.outcomes.iter().all(Outcome::is_done);

@@ -17,7 +17,8 @@ service() {
     *LoadState=*) ;;
     *) failed service.failed "systemd does not answer: $y"; return ;;
   esac
-  case $y in *ActiveState=failed*) systemctl reset-failed -- "$n" ;; esac
+  # Neither an old failure nor "started too often" is to stand in the way: how often is our caller's affair.
+  case " $* " in *start*) systemctl reset-failed -- "$n" 2>/dev/null ;; esac
   for b; do
     # Its package may have enabled it since it was looked at; doing it again costs Debian half a second.
     case $b$y in enable*UnitFileState=enabled-runtime*) ;; enable*UnitFileState=enabled*) continue ;; esac

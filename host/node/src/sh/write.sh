@@ -49,7 +49,16 @@ write_file() {
   set -C
   "$g" "$z" >"$T"; r=$?
   set +C
-  if [ "$r" != 0 ]; then rm -f -- "$T"; failed file.failed "$a cannot be written" "$r"; return; fi
+  if [ "$r" != 0 ]; then
+    # Not every shell says why; while our part of the file is there, a full disk is full.
+    x=$(stat -f -c '%a %d' .)
+    rm -f -- "$T"
+    case $x in
+      '0 '* | *' 0') failed node.no-space "$a cannot be written: no space left on the device" "$r" ;;
+      *) failed file.failed "$a cannot be written" "$r" ;;
+    esac
+    return
+  fi
   x=$(sha256sum <"$T")
   if [ "${x%% *}" != "$s" ]; then rm -f -- "$T"; failed file.failed "what arrived for $a is not what was sent"; return; fi
   if ! chown -- "$n" "$T" || ! chmod -- "$m" "$T"; then rm -f -- "$T"; failed file.failed "$a cannot be given to $n"; return; fi

@@ -9,7 +9,7 @@ use russh::client::Msg;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::Handle;
@@ -69,16 +69,20 @@ impl Connection {
         let waiting = Arc::new(AtomicUsize::new(0));
         // Always drained, whoever reads it: one full channel would stall all others of the connection. The place is free again
         // when the server has closed the channel, not when we have read enough: it counts the sessions, too.
+        let end = Arc::new(End::default());
         tokio::spawn({
-            let waiting = waiting.clone();
+            let (waiting, end) = (waiting.clone(), end.clone());
             async move {
-                forward(read, pieces, waiting).await;
+                tokio::select! {
+                    () = forward(read, pieces, waiting) => end.closed.notify_one(),
+                    () = end.stop.notified() => {}
+                }
                 drop(place);
             }
         });
         Ok(Shell {
-            feed: Box::new(SshFeed { writer, channel: Some(write) }),
-            drain: Box::new(SshDrain { inbox, waiting, _connection: self.clone() }),
+            feed: Box::new(SshFeed { writer, channel: Some(write), end: end.clone() }),
+            drain: Box::new(SshDrain { inbox, waiting, end, _connection: self.clone() }),
             early: vec![],
         })
     }
@@ -103,19 +107,38 @@ async fn forward(mut read: ChannelReadHalf, pieces: mpsc::UnboundedSender<Piece>
     }
 }
 
+/// How a channel ends.
+#[derive(Default)]
+struct End {
+    /// The script said its last word, so the server is about to close the channel.
+    through: AtomicBool,
+    /// The server closed it.
+    closed: Notify,
+    /// Nothing more will come.
+    stop: Notify,
+}
+
 struct SshFeed {
     writer: Box<dyn AsyncWrite + Send + Unpin>,
     channel: Option<ChannelWriteHalf<Msg>>,
+    end: Arc<End>,
 }
 
 impl Drop for SshFeed {
-    /// Tells the server that we are through with it: a script still at work finds its output closed, and stops.
+    /// A script that is still at work when we leave must find its output closed, and stop. But where the server is about to
+    /// close the channel itself, it has to be left to it: once we closed it, russh forgets it and the server's word
+    /// is never heard, so that nobody would know when its place is free.
     fn drop(&mut self) {
-        if let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move {
+        let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) else { return };
+        let end = self.end.clone();
+        runtime.spawn(async move {
+            let patience = if end.through.load(Ordering::Relaxed) { Duration::from_secs(10) } else { Duration::ZERO };
+            if timeout(patience, end.closed.notified()).await.is_err() {
                 let _ = timeout(Duration::from_secs(5), channel.close()).await;
-            });
-        }
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                end.stop.notify_one();
+            }
+        });
     }
 }
 
@@ -130,6 +153,7 @@ impl Feed for SshFeed {
 struct SshDrain {
     inbox: mpsc::UnboundedReceiver<Piece>,
     waiting: Arc<AtomicUsize>,
+    end: Arc<End>,
     _connection: Arc<Connection>,
 }
 
@@ -140,6 +164,10 @@ impl Drain for SshDrain {
         let (Piece::Out(bytes) | Piece::Err(bytes)) = &piece;
         self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
         Some(piece)
+    }
+
+    fn through(&mut self) {
+        self.end.through.store(true, Ordering::Relaxed);
     }
 }
 
