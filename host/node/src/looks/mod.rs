@@ -137,7 +137,7 @@ pub fn render(looks: &[Look], layout: &Layout) -> Gathering {
     network::render(&mut all, &sorted);
     services::render(&mut all, &sorted.services, layout);
     paths::render(&mut all, &sorted);
-    mounts::render(&mut all, &sorted.mounts);
+    mounts::render(&mut all, &sorted.mounts, layout);
     slow::render(&mut all, &sorted);
     query::render(&mut all, &sorted.commands);
     all

@@ -5,28 +5,27 @@ use arcus_contract::facts::{Fact, Mounted};
 use arcus_contract::types::Problem;
 
 use super::{Gathering, Parts, fact, unreadable};
+use crate::Layout;
 use crate::quote::from_fstab_field;
 use crate::script::Piece;
 
-pub fn render(all: &mut Gathering, places: &[usize]) {
+pub fn render(all: &mut Gathering, places: &[usize], layout: &Layout) {
     if places.is_empty() {
         return;
     }
-    let (id, places) = (all.ids(3), places.to_vec());
+    let (id, places, fstab) = (all.ids(2), places.to_vec(), layout.fstab.clone());
     all.line(Piece::Mounts, &format!("mounts {id}"));
-    all.parser(move |parts| fact(places, read(parts, id).map(Fact::Mounts)));
+    all.parser(move |parts| fact(places, read(parts, id, &fstab).map(Fact::Mounts)));
 }
 
-fn read(parts: &Parts, id: u32) -> Result<Vec<Mounted>, Problem> {
-    let live = parts.get(id)?;
-    if live.status != 0 {
-        return Err(unreadable(&live.text()));
+fn read(parts: &Parts, id: u32, fstab: &str) -> Result<Vec<Mounted>, Problem> {
+    let both = parts.get(id)?;
+    let text = both.text();
+    if both.status != 0 {
+        return Err(unreadable(&text));
     }
-    let fstab = parts.get(id + 1)?;
-    if fstab.status != 0 {
-        return Err(unreadable(&fstab.text()));
-    }
-    Ok(merge(&live.text(), &fstab.text(), &parts.get(id + 2)?.text()))
+    let of = |file: &str| text.lines().filter_map(|line| line.strip_prefix(file)?.strip_prefix(':')).collect::<Vec<_>>().join("\n");
+    Ok(merge(&of("/proc/self/mounts"), &of(fstab), &parts.get(id + 1)?.text()))
 }
 
 /// A mount point that a hung file system gave no size for has 0.

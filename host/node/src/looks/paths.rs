@@ -3,6 +3,7 @@ use std::collections::HashMap;
 
 use arcus_contract::facts::{DirectoryFact, Fact, FileFact};
 use arcus_contract::types::Problem;
+use sha2::{Digest, Sha256};
 
 use super::{Gathering, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
 use crate::script::Piece;
@@ -36,48 +37,51 @@ fn files(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
     if sorted.files.is_empty() {
         return;
     }
-    let digests = all.ids(1);
-    let mut paths: Vec<&str> = sorted.files.iter().map(|(_, file)| file.path.as_str()).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    all.line(Piece::Paths, &format!("digests {digests} {}", quote::words(paths)));
-    let mut wanted = Vec::new();
-    for (at, file) in sorted.files.clone() {
-        let content = (file.content > 0).then(|| {
-            let id = all.ids(1);
-            all.line(Piece::Paths, &format!("head_of {id} {} {}", file.content.min(MOST), quote::word(&file.path)));
-            id
-        });
-        wanted.push((at, file, content));
+    // One line per path: the most that anybody wants of it.
+    let mut wishes: Vec<(&str, u32)> = Vec::new();
+    for (_, file) in &sorted.files {
+        let most = file.content.min(MOST);
+        match wishes.iter_mut().find(|(path, _)| *path == file.path) {
+            Some(wish) => wish.1 = wish.1.max(most),
+            None => wishes.push((&file.path, most)),
+        }
     }
-    let asked = asked.to_vec();
+    let mut contents: HashMap<String, (u32, u32)> = HashMap::new();
+    for (path, most) in wishes {
+        let id = all.ids(1);
+        all.line(Piece::Paths, &format!("one_file {id} {most} {}", quote::word(path)));
+        contents.insert(path.to_owned(), (id, most));
+    }
+    let digests = all.ids(1);
+    all.line(Piece::Paths, &format!("digests {digests}"));
+    let (asked, wanted) = (asked.to_vec(), sorted.files.clone());
     all.parser(move |parts| {
         let stats = Stats::read(parts, stat, &asked);
         let sums = parts.get(digests).map(|part| sums(&part.text()));
-        let one = |path: &str, content: Option<u32>| -> Result<Option<FileFact>, Problem> {
+        let one = |path: &str, wanted: u32| -> Result<Option<FileFact>, Problem> {
             let Some(stat) = stats.as_ref().map_err(Clone::clone)?.of(path)? else { return Ok(None) };
             if stat.kind != 0o100000 {
                 return Err(problem("node.not-a-file", format!("{path} is there, and it is not a file"), false));
             }
-            let sums = sums.as_ref().map_err(Clone::clone)?;
-            let sha256 = match sums.get(path) {
+            let (id, most) = contents[path];
+            let mut content = match (most, parts.get(id)) {
+                (0, _) => vec![],
+                (_, Ok(part)) if part.status == 3 => part.bytes.clone(),
+                (_, Ok(part)) if part.status == 0 => base64(&part.bytes)?,
+                (_, Ok(part)) => return Err(unreadable(&part.text())),
+                (_, Err(missing)) => return Err(missing),
+            };
+            // What was sent whole is hashed here, the rest there.
+            let sha256 = match sums.as_ref().map_err(Clone::clone)?.get(path) {
                 Some(sum) => sum.clone(),
                 None if stat.size > 64 << 20 => String::new(),
-                None => return Err(problem("node.unreadable", format!("{path} could not be read"), true)),
+                None if most > 0 && content.len() as u64 == stat.size => hex::encode(Sha256::digest(&content)),
+                None => return Err(problem("node.unreadable", format!("{path} could not be read, or changed while it was"), true)),
             };
-            let content = match content {
-                None => vec![],
-                Some(id) => {
-                    let part = parts.get(id)?;
-                    if part.status != 0 {
-                        return Err(unreadable(&part.text()));
-                    }
-                    base64(&part.bytes)?
-                }
-            };
+            content.truncate(wanted as usize);
             Ok(Some(FileFact { mode: stat.mode, owner: stat.owner, group: stat.group, size_bytes: stat.size, sha256, content }))
         };
-        wanted.into_iter().flat_map(|(at, file, content)| fact(vec![at], one(&file.path, content).map(Fact::File))).collect()
+        wanted.into_iter().flat_map(|(at, file)| fact(vec![at], one(&file.path, file.content).map(Fact::File))).collect()
     });
 }
 

@@ -43,8 +43,9 @@ fn stamp(layout: &Layout, unit: &str) -> String {
 struct Shown {
     units: HashMap<String, HashMap<String, String>>,
     changed: HashMap<String, i128>,
-    now: i128,
-    /// When the machine booted; from a clock of 10 ms.
+    /// Since the machine booted; from a clock of 10 ms.
+    uptime: i128,
+    /// When it booted, where that was asked.
     boot: Option<i128>,
 }
 
@@ -72,9 +73,10 @@ impl Shown {
         let unclear = || problem("node.unreadable", "the clock of the node could not be read", true);
         let (now, uptime) = lines.next().and_then(|line| line.split_once(' ')).ok_or_else(unclear)?;
         let now: i128 = now.parse().map_err(|_| unclear())?;
-        let boot = nanoseconds(uptime).map(|uptime| now - uptime);
+        let uptime = nanoseconds(uptime).ok_or_else(unclear)?;
+        let boot = (now > 0).then(|| now - uptime);
         let changed = lines.filter_map(|line| line.split_once(' ')).filter_map(|(time, path)| Some((path.into(), nanoseconds(time)?))).collect();
-        Ok(Self { units, changed, now, boot })
+        Ok(Self { units, changed, uptime, boot })
     }
 
     fn of(&self, probe: &ServiceProbe, stamp: &str) -> Result<Option<ServiceFact>, Problem> {
@@ -97,9 +99,8 @@ impl Shown {
         };
         if active {
             let monotonic = |key: &str| field(key).parse::<i128>().ok().filter(|us| *us > 0).map(|us| us * 1000);
-            let uptime = self.boot.map(|boot| self.now - boot);
-            if let (Some(active), Some(uptime)) = (monotonic("ActiveEnterTimestampMonotonic"), uptime) {
-                fact.since_s = u64::try_from((uptime - active) / 1_000_000_000).unwrap_or(0);
+            if let Some(active) = monotonic("ActiveEnterTimestampMonotonic") {
+                fact.since_s = u64::try_from((self.uptime - active) / 1_000_000_000).unwrap_or(0);
             }
             // A service reads its files between leaving "inactive" and reaching "active": the earlier is the safe one.
             let started = moment(field("InactiveExitTimestamp")).or_else(|| {
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn started_before_or_after_its_files() {
         let show = format!("{SHOW}InactiveExitTimestamp=Thu 1970-01-01 00:01:40.000000 UTC\nActiveEnterTimestampMonotonic=60000000\n");
-        let fact = |files: &str| shown(&show, &format!("200000000000 160.00\n{files}")).of(&probe(), "/s/reloaded/k.service").unwrap().unwrap();
+        let fact = |files: &str| shown(&show, &format!("0 160.00\n{files}")).of(&probe(), "/s/reloaded/k.service").unwrap().unwrap();
         let older = fact("99.999999999 /etc/k.conf\n50.0 /lib/k.service\n");
         assert!(older.active && older.enabled && !older.stale);
         assert_eq!(older.since_s, 100);

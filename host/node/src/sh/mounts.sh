@@ -1,5 +1,6 @@
 # sort_mount LINE: notes where to ask for sizes; network file systems apart, since they can hang.
 sort_mount() {
+  case $1 in /proc/self/mounts:*) ;; *) return ;; esac
   # shellcheck disable=SC2086
   set -- $1
   case $2 in
@@ -27,16 +28,19 @@ sizes() {
 }
 
 mounts() {
-  x=$(cat /proc/self/mounts 2>&1); r=$?
-  say "$1" "$r" "$x"
-  NEAR= FAR=
+  # One process for both; each line begins with the name of its file.
+  set -- "$1" /proc/self/mounts
+  if [ -e "$F" ]; then set -- "$1" "$2" "$F"; fi
+  i=$1; shift
+  x=$(grep -H '' "$@" 2>&1); r=$?
+  say "$i" "$r" "$x"
+  NEAR='' FAR=''
   each_line "$x" sort_mount
-  if [ -e "$F" ]; then x=$(cat "$F" 2>&1); say "$(($1 + 1))" $? "$x"; else say "$(($1 + 1))" 0 ''; fi
   x=
   if [ -n "$NEAR" ]; then x=$(sizes "$NEAR" stat -f -c '%S %b %a %n' --); fi
   if [ -n "$FAR" ]; then
     x="$x
 $(sizes "$FAR" timeout -k 1 3 stat -f -c '%S %b %a %n' --)"
   fi
-  say "$(($1 + 2))" 0 "$x"
+  say "$((i + 1))" 0 "$x"
 }

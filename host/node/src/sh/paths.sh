@@ -1,18 +1,48 @@
-# paths ID PATH...: what is there.
+# paths ID PATH...: what is there; kept in STAT.
 paths() {
   i=$1; shift
-  x=$(stat -L -c '=%f %s %u %g %U %G %n' -- "$@" 2>&1); say "$i" $? "$x"
+  STAT=$(stat -L -c '=%f %s %u %g %U %G %n' -- "$@" 2>&1); say "$i" $? "$STAT"
+  STAT="
+$STAT
+"
+  HASH=
 }
 
-# digests ID PATH...: of files up to 64 MiB.
+# size_of PATH: of a regular file among them, in R; fails for anything else.
+size_of() {
+  case $STAT in *" $1
+"*) ;; *) return 1 ;; esac
+  R=${STAT%%" $1
+"*}
+  R=${R##*"
+"}
+  case $R in =8*) R=${R#* }; R=${R%% *} ;; *) return 1 ;; esac
+}
+
+# one_file ID BYTES PATH: so much of its content. All of it is digest enough; otherwise it is noted for digests.
+one_file() {
+  size_of "$3" || return 0
+  if [ "$2" -gt 0 ] && [ "$R" -le "$2" ]; then
+    x=$(cat <"$3" 2>&1; echo .); x=${x%.}
+    if [ "${#x}" = "$R" ]; then say "$1" 3 "$x"; else x=$( { head -c "$2" <"$3" | base64; } 2>&1 ); say "$1" $? "$x"; fi
+    return
+  fi
+  if [ "$R" -le 67108864 ]; then HASH="$HASH
+$3"; fi
+  if [ "$2" -gt 0 ]; then x=$( { head -c "$2" <"$3" | base64; } 2>&1 ); say "$1" $? "$x"; fi
+}
+
+# digests ID: of the files noted, up to 64 MiB each.
 digests() {
   i=$1; shift
-  x=$(find -L "$@" -maxdepth 0 -type f -size -131073 -exec sha256sum -- '{}' + 2>/dev/null); say "$i" $? "$x"
-}
-
-# head_of ID BYTES PATH: the beginning of a file.
-head_of() {
-  x=$( { head -c "$2" <"$3" | base64; } 2>&1 ); say "$1" $? "$x"
+  if [ -z "$HASH" ]; then say "$i" 0 ''; return; fi
+  IFS='
+'
+  set -f
+  for f in $HASH; do set -- "$@" "$f"; done
+  unset IFS
+  set +f
+  x=$(sha256sum -- "$@" 2>/dev/null); say "$i" $? "$x"
 }
 
 # whole ID LIMIT PATH: all of a file.

@@ -18,10 +18,10 @@ services() {
     -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic -- "$@"
   # Older ones (219) do not know microseconds; for them the start is computed from the time since boot.
   x=$(TZ=UTC systemctl --timestamp=us show "$@" 2>&1); r=$?
-  case $x in *'unrecognized option'*) x=$(TZ=UTC systemctl show "$@" 2>&1); r=$? ;; esac
+  y=0
+  case $x in *'unrecognized option'*) x=$(TZ=UTC systemctl show "$@" 2>&1); r=$?; y=$(date +%s%N) ;; esac
   R=
   { IFS= read -r R </proc/uptime; } 2>/dev/null
-  y=$(date +%s%N)
   say "$i" "$r" "$x"
   each_line "$x" unit_file
   set --

@@ -5,15 +5,19 @@ first() {
 }
 
 system() {
-  x=$(uname -m)
-  for f in /proc/sys/kernel/osrelease /proc/sys/kernel/hostname /etc/machine-id /proc/sys/kernel/random/boot_id; do
+  x=
+  for f in /proc/sys/kernel/arch /proc/sys/kernel/osrelease /proc/sys/kernel/hostname /etc/machine-id /proc/sys/kernel/random/boot_id; do
     first "$f"
-    x="$x
-$R"
+    # Older kernels do not tell the first.
+    if [ "$f$R" = /proc/sys/kernel/arch ]; then R=$(uname -m); fi
+    x="$x$R
+"
   done
-  x="$x
-$(cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null)"
-  say "$1" $? "$x"
+  f=/etc/os-release
+  if [ ! -e "$f" ]; then f=/usr/lib/os-release; fi
+  { while IFS= read -r R || [ -n "$R" ]; do x="$x$R
+"; done <"$f"; } 2>/dev/null
+  say "$1" 0 "$x"
 }
 
 hardware() {
@@ -48,5 +52,5 @@ $2
 # sysctl ID FILE
 sysctl_value() {
   if [ ! -e "$2" ]; then say "$1" 20 ''; return; fi
-  x=$(cat "$2" 2>&1); say "$1" $? "$x"
+  if first "$2"; then say "$1" 0 "$R"; else x=$(cat "$2" 2>&1); say "$1" $? "$x"; fi
 }
