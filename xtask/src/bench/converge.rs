@@ -198,12 +198,13 @@ impl Run<'_> {
 
     fn tell(&self, contender: Contender, phase: &str, cost: Cost) {
         eprintln!(
-            "bench: {} nodes, {phase}, {}: {:.2} s, {:.2} CPU-s, nodes {:.2} CPU-s",
+            "bench: {} nodes, {phase}, {}: {:.2} s, {:.2} CPU-s, nodes {:.2} CPU-s (others {:.1})",
             self.count,
             contender.title(),
             cost.wall_s,
             cost.cpu_s,
-            cost.nodes_cpu_s
+            cost.nodes_cpu_s,
+            cost.others_cpu_s
         );
     }
 }

@@ -23,6 +23,8 @@ pub struct Cost {
     pub cpu_s: f64,
     /// User and system time of all nodes meanwhile, what they do anyway included.
     pub nodes_cpu_s: f64,
+    /// The same of everything else on this machine: what figures suffered from.
+    pub others_cpu_s: f64,
 }
 
 /// Where a world's costs are counted: in the control groups that its processes are in.
@@ -44,17 +46,18 @@ impl Meter {
     /// Runs a command of [`World::operator`] to its end; its output goes to a file.
     pub fn run(&self, command: &mut Command, log: &Path) -> Result<Cost> {
         let out = File::create(log).with_context(|| log.display().to_string())?;
-        let (operator, whole) = (cpu(&self.operator)?, cpu(&self.whole)?);
+        let (operator, whole, machine) = (cpu(&self.operator)?, cpu(&self.whole)?, busy()?);
         let began = Instant::now();
         let status = command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).status().context("starting a contender")?;
         let wall_s = began.elapsed().as_secs_f64();
         let operator = cpu(&self.operator)? - operator;
         let whole = cpu(&self.whole)? - whole;
+        let others_cpu_s = (busy()? - machine - whole).max(0.0);
         if !status.success() {
             let why = if status.code() == Some(124) { ": it took longer than it may" } else { "" };
             bail!("a contender ended with {status}{why}; {} ends with:\n{}", log.display(), tail(log));
         }
-        Ok(Cost { wall_s, cpu_s: operator, nodes_cpu_s: whole - operator })
+        Ok(Cost { wall_s, cpu_s: operator, nodes_cpu_s: whole - operator, others_cpu_s })
     }
 
     /// Ends what a command left running on the operator's side (shared connections of ssh).
@@ -114,6 +117,15 @@ fn cpu(group: &Path) -> Result<f64> {
     let usage = text.lines().find_map(|line| line.strip_prefix("usage_usec "));
     let usage: u64 = usage.and_then(|usage| usage.trim().parse().ok()).with_context(|| format!("no usage in {}", path.display()))?;
     Ok(usage as f64 / 1e6)
+}
+
+/// Processor time of the whole machine since it started, in seconds.
+fn busy() -> Result<f64> {
+    let text = fs::read_to_string("/proc/stat").context("/proc/stat")?;
+    let ticks: Vec<f64> = text.lines().next().unwrap_or_default().split_whitespace().skip(1).filter_map(|ticks| ticks.parse().ok()).collect();
+    // user nice system idle iowait irq softirq steal; the others are parts of these.
+    let idle = ticks.get(3).unwrap_or(&0.0) + ticks.get(4).unwrap_or(&0.0);
+    Ok((ticks.iter().take(8).sum::<f64>() - idle) / 100.0)
 }
 
 /// The last lines of a file.

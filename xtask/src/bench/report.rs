@@ -115,12 +115,12 @@ impl Report {
             let find = |name: &str| rows.iter().find(|row| row.contender == name);
             let (floor, peer) = (find("russh"), find("pyinfra"));
             println!("\n{nodes} nodes, {words}{}", if self.release { "" } else { " - DEBUG BUILD" });
-            println!("| | wall s | CPU s | nodes' CPU s | memory MiB | wall / russh floor | wall / pyinfra | CPU / pyinfra |");
-            println!("|---|--:|--:|--:|--:|--:|--:|--:|");
+            println!("| | wall s | CPU s | nodes' CPU s | memory MiB | wall / russh floor | wall / pyinfra | CPU / pyinfra | others' CPU s |");
+            println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
             for row in &rows {
                 let ratio = |own: f64, other: Option<f64>| other.map_or_else(String::new, |other| format!("{:.2}", own / other));
                 println!(
-                    "| {} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} |",
+                    "| {} | {:.2} | {:.2} | {:.1} | {} | {} | {} | {} | {:.1} |",
                     row.title,
                     row.wall(),
                     row.cpu(),
@@ -129,6 +129,7 @@ impl Report {
                     ratio(row.wall(), floor.map(|row| row.wall())),
                     ratio(row.wall(), peer.map(|row| row.wall())),
                     ratio(row.cpu(), peer.map(|row| row.cpu())),
+                    row.median(|cost| cost.others_cpu_s),
                 );
             }
         }
