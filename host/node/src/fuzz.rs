@@ -18,7 +18,7 @@ fn command(argv: &[&str], stdin: &[u8]) -> Task {
 }
 
 fn rendered(batch: &Batch, layout: &Layout) -> Vec<u8> {
-    script::render(batch, layout, NONCE).unwrap().text
+    script::render(batch, layout, NONCE).unwrap().text.to_vec()
 }
 
 /// What the shell prints when it is given these bytes and then nothing more.

@@ -44,7 +44,12 @@ impl Shells for Local {
         command.args(&self.shell[1..]).arg("-s");
         command.env_clear().env("PATH", crate::script::PATH).env("LC_ALL", "C");
         // What some tools want to know, and nothing else of ours.
-        command.env("HOME", "/root").env("USER", "root").env("LOGNAME", "root");
+        let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+        if root {
+            command.env("HOME", "/root").env("USER", "root").env("LOGNAME", "root");
+        } else {
+            command.env("HOME", "/");
+        }
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| Broken { code: "node.no-shell", reason: format!("{} cannot be started: {error}", self.shell[0]) })?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use arcus_contract::types::Problem;
+use zeroize::Zeroizing;
 
 use crate::looks::{self, Gathering};
 use crate::{Batch, Layout, Source, quote, tasks};
@@ -84,8 +85,8 @@ fn without_comments(text: &str) -> String {
 
 /// A batch as a script, and what is needed to understand what it says.
 pub struct Script {
-    /// For `sh -s`.
-    pub text: Vec<u8>,
+    /// For `sh -s`. May hold secrets.
+    pub text: Zeroizing<Vec<u8>>,
     /// Of its frames.
     pub nonce: String,
     /// What to send when a task wants its content.
@@ -104,7 +105,7 @@ pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local
 /// Writes the script. What cannot be asked or done at all (a path with a newline) is answered without the node.
 pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Problem> {
     let mut needs = BTreeSet::from([Piece::Core]);
-    let mut functions = Vec::new();
+    let mut functions = Zeroizing::new(Vec::new());
     let mut body = Vec::new();
     let mut streams = Vec::new();
     let mut patience = Vec::new();
@@ -113,7 +114,7 @@ pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Pro
     let private = !batch.tasks.is_empty();
     if private {
         needs.insert(Piece::Task);
-        body.extend_from_slice(b"private || { say 0 1 'no private folder'; exit 72; }\no=$d/out; : >\"$o\"\n");
+        body.extend_from_slice(b"private\no=$d/out; : >\"$o\"\n");
         if batch.fence.is_some() {
             body.extend_from_slice(b"fence\n");
         }
@@ -131,11 +132,11 @@ pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Pro
     let gathering = looks::render(&batch.looks, layout);
     needs.extend(gathering.needs.iter().copied());
     if gathering.private && !private {
-        body.extend_from_slice(b"private || { say 0 1 'no private folder'; exit 72; }\n");
+        body.extend_from_slice(b"private\n");
     }
     body.extend_from_slice(gathering.script.as_bytes());
 
-    let mut text = Vec::with_capacity(16384 + functions.len() + body.len());
+    let mut text = Zeroizing::new(Vec::with_capacity(functions.len() + body.len() + (32 << 10)));
     text.extend_from_slice(b"{\n");
     for (piece, source) in PIECES.iter() {
         if needs.contains(piece) {

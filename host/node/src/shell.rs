@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
+use zeroize::Zeroizing;
 
 use crate::frames::{Frame, Kind, Parser};
 use crate::looks::{Part, Parts};
@@ -121,7 +122,7 @@ struct Progress {
 }
 
 enum Order {
-    Bytes(Vec<u8>),
+    Bytes(Zeroizing<Vec<u8>>),
     Source(Source),
 }
 
@@ -133,7 +134,7 @@ impl Link for ShellLink {
 
     async fn run(&self, batch: &Batch, sink: &mut dyn Sink) -> Result<Report, Lost> {
         let mut progress = Progress::default();
-        let script = match script::render(batch, &self.layout, &script::nonce()) {
+        let mut script = match script::render(batch, &self.layout, &script::nonce()) {
             Ok(script) => script,
             Err(problem) => return Ok(self.refused(batch, problem, sink)),
         };
@@ -144,7 +145,7 @@ impl Link for ShellLink {
         }
         let Shell { feed, mut drain, early } = self.shells.open().await.map_err(|broken| self.lost(broken.code, broken.reason, &progress))?;
         let (orders, inbox) = mpsc::unbounded_channel();
-        let _ = orders.send(Order::Bytes(script.text.clone()));
+        let _ = orders.send(Order::Bytes(std::mem::take(&mut script.text)));
         // A task of its own, ended with this call: a write can block for ever when the shell is gone.
         let mut writer = AbortOnDropHandle::new(tokio::spawn(write(feed, inbox)));
         let mut writing = true;
@@ -200,7 +201,7 @@ impl Link for ShellLink {
                             parts.insert(index, Part { status, bytes });
                         }
                         Kind::Want if index == i32::MAX as u32 => {
-                            let _ = orders.send(Order::Bytes(b"\n".to_vec()));
+                            let _ = orders.send(Order::Bytes(b"\n".to_vec().into()));
                             clock_asked = Some((SystemTime::now(), Instant::now()));
                         }
                         Kind::Want => match script.streams.get(task) {

@@ -25,7 +25,9 @@ private() {
     d=$(mktemp -d "$f/arcus.XXXXXXXXXX" 2>/dev/null) && return 0
   done
   d=
-  return 1
+  x="no folder of its own can be made in $RUN, /run, /dev/shm or /tmp"
+  printf '@%s f 1 0 %s\n%s\n' "$N" "${#x}" "$x" >&3
+  exit 72
 }
 
 # Q is the file that keeps services from being started by their installation, while it is there.

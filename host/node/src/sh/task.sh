@@ -2,7 +2,7 @@
 
 # begin TASK: tells that it begins. Ends everything when nobody listens, or when another run has taken over.
 begin() {
-  K=$1 W=done C=- X=0 M=
+  K=$1 W=done C=- X=0 M='' DIES=0
   : >"$o"
   printf '@%s b %s 0 0\n\n' "$N" "$1" >&3 || exit 71
   if [ "$E" != 0 ]; then
@@ -45,7 +45,8 @@ fence() {
 }
 
 # watch SECONDS FEED COMMAND...: runs it with what FEED prints (or - for nothing), shows its last line each second, and
-# kills it when its time is up or nobody listens any more. Status in X; 124 with W=timeout when it took too long.
+# kills it when its time is up. Where DIES is 1 also when nobody listens any more; otherwise it goes on to its end (a package manager
+# that is killed leaves more work than it saves), and the batch ends after it. Status in X; W=timeout when it took too long.
 watch() {
   t=$1 g=$2; shift 2
   uptime_s; u=$R
@@ -59,10 +60,17 @@ watch() {
     trap - 0 HUP INT TERM
     trap '' PIPE
     exec 4<&-
+    n=0 y=
     while sleep 1 </dev/null >/dev/null 2>&1 3>&-; do
-      if [ "$(wc -c <"$o")" -gt 16777216 ]; then : >"$o"; fi
-      l=$(tail -c 1000 "$o" | tr '\r\000' '\n?' | grep -v '^[[:space:]]*$' | tail -n 1 | head -c 200)
-      printf '@%s p %s 0 %s\n%s\n' "$N" "$K" "${#l}" "$l" >&3 || { kill "$p"; exit; }
+      n=$((n + 1))
+      if [ $((n % 5)) = 0 ] && [ "$(wc -c <"$o")" -gt 16777216 ]; then : >"$o"; fi
+      l=$(tail -c 400 "$o")
+      l=${l##*"
+"}
+      l=$(printf '%.200s.' "$l"); l=${l%.}
+      # Empty where nothing is new: it still finds out whether anybody listens.
+      if [ "$l" = "$y" ]; then l=; else y=$l; fi
+      printf '@%s p %s 0 %s\n%s\n' "$N" "$K" "${#l}" "$l" >&3 || { [ "$DIES" = 0 ] || kill "$p"; exit; }
     done
   ) 2>/dev/null &
   w=$!
@@ -83,6 +91,7 @@ run() {
   l=$3
   if ! command -v "$4" >/dev/null 2>&1; then refused tool.missing "there is no program $4 on this node" 127; return; fi
   t=$1 g=$2; shift 3
+  DIES=1
   watch "$t" "$g" "$@" && return
   if [ "$W" = timeout ] || [ "$l" = 1 ]; then return 0; fi
   failed command.failed "$1 ended with status $X" "$X"

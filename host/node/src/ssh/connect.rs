@@ -46,8 +46,8 @@ impl Seen {
 
 impl Door {
     /// Lets in who is pinned.
-    pub fn strict(host: &str, port: u16, known: &KnownHosts) -> Self {
-        Self { host: host.into(), port, known: Some(Arc::new(known.clone())), seen: Seen::default() }
+    pub fn strict(host: &str, port: u16, known: Arc<KnownHosts>) -> Self {
+        Self { host: host.into(), port, known: Some(known), seen: Seen::default() }
     }
 
     /// Lets nobody in, but looks at them.

@@ -28,7 +28,7 @@ pub struct Ssh {
 struct Inner {
     layout: Layout,
     login: Login,
-    known: KnownHosts,
+    known: Arc<KnownHosts>,
     keys: OnceCell<Result<Keys, String>>,
     bastions: Mutex<HashMap<Endpoint, Arc<OnceCell<Arc<Connection>>>>>,
     /// Set-ups at a time: key exchange is work for both sides.
@@ -47,7 +47,7 @@ impl Ssh {
             inner: Arc::new(Inner {
                 layout,
                 login,
-                known,
+                known: Arc::new(known),
                 keys: OnceCell::new(),
                 bastions: Mutex::default(),
                 direct: Semaphore::new(64),
@@ -104,7 +104,7 @@ impl Inner {
             let prompts = auth::Prompts::default();
             let result = async {
                 let _place = gate.acquire().await.map_err(|_| ConnectError::Setup { node: endpoint.name.clone(), reason: "shutting down".into() })?;
-                let door = Door::strict(&endpoint.address, endpoint.port, &self.known);
+                let door = Door::strict(&endpoint.address, endpoint.port, self.known.clone());
                 let algorithms = connect::pinned(&self.known.algorithms(&endpoint.address, endpoint.port));
                 let (handle, hop) = match self.knock(endpoint, door.clone(), algorithms).await {
                     // It has no key of a pinned kind any more: look at the one it has, to say which.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use russh::client::Msg;
-use russh::{ChannelMsg, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
+use russh::{ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelStream, ChannelWriteHalf};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
@@ -50,7 +50,17 @@ impl Connection {
         let lost = |reason: String| Broken { code: "node.lost", reason };
         let place = self.places.clone().acquire_owned().await.map_err(|_| lost("shutting down".into()))?;
         let open = async {
-            let channel = self.handle.channel_open_session().await?;
+            let mut pause = Duration::from_millis(20);
+            let channel = loop {
+                match self.handle.channel_open_session().await {
+                    // The server frees a session a moment after it closed it, and some servers allow fewer than ten: wait for ours.
+                    Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage)) if pause < Duration::from_secs(4) => {
+                        tokio::time::sleep(pause).await;
+                        pause *= 2;
+                    }
+                    other => break other?,
+                }
+            };
             // No answer is wanted: what follows is sent at once.
             channel.exec(false, command).await?;
             Ok::<_, russh::Error>(channel)
