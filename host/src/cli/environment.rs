@@ -76,7 +76,11 @@ impl Environment {
     /// Login name of the operator, as others are told.
     pub fn user(&self) -> String {
         let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| self.text(name));
-        named.map_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()), str::to_owned)
+        let unnamed = || match rustix::process::geteuid() {
+            id if id.is_root() => "root".to_owned(),
+            id => format!("uid {}", id.as_raw()),
+        };
+        named.map_or_else(unnamed, str::to_owned)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,6 +11,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::console::Console;
 use crate::cli::safe::Safe;
 use crate::safe;
+
+/// Signals so soon after the first are the first.
+const SAME: Duration = Duration::from_millis(300);
 
 /// What is said of the work under way when the operator interrupts.
 pub type UnderWay = Arc<Mutex<Option<Box<dyn Fn() -> Vec<Safe> + Send>>>>;
@@ -22,17 +26,21 @@ pub fn listen(console: &Console, stop: &CancellationToken, under_way: &UnderWay)
     tokio::spawn(async move {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (signal(kinds[0]), signal(kinds[1]), signal(kinds[2])) else { return };
-        let mut before = false;
+        let mut first = None;
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
                 _ = hangup.recv() => {}
             }
-            if before || console.is_asking() {
+            // A terminal and whatever started us may both pass the same one on.
+            if first.is_some_and(|first: Instant| first.elapsed() < SAME) {
+                continue;
+            }
+            if first.is_some() || console.is_asking() {
                 leave(terminal.as_ref());
             }
-            before = true;
+            first = Some(Instant::now());
             stop.cancel();
             // Whoever writes to a terminal that is gone or stopped may wait for ever; the next signal must still be heard.
             let (console, under_way) = (console.clone(), under_way.clone());

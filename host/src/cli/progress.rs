@@ -203,7 +203,12 @@ struct Active {
     title: String,
     since: Instant,
     line: String,
+    /// When it was last told, where there are no rows.
+    told: Instant,
 }
+
+/// Where there are no rows, a long step is told of this often.
+const TELL_EVERY: Duration = Duration::from_secs(15);
 
 /// What is going on.
 struct Board {
@@ -305,22 +310,32 @@ impl Board {
                 }
                 let active = self.nodes.entry(node).or_default();
                 active.retain(|one| one.key != (plugin.clone(), step.clone()));
-                active.push(Active { key: (plugin, step), title, since: now, line: String::new() });
+                active.push(Active { key: (plugin, step), title, since: now, line: String::new(), told: now });
             }
             Event::StepLine { plugin, step, node, line } => {
-                if let Some(active) = self.active(&plugin, &step, &node) {
-                    active.line = line;
-                }
+                self.goes_on(&plugin, &step, &node, line, now, clock);
             }
             Event::StepWaits { plugin, step, node, what } => {
-                if let Some(active) = self.active(&plugin, &step, &node) {
-                    active.line = format!("waiting: {what}");
-                }
+                self.goes_on(&plugin, &step, &node, format!("waiting: {what}"), now, clock);
             }
             Event::StepEnded { plugin, step, node, title, end, took_ms } => self.ended(&plugin, &step, &node, &title, end, Duration::from_millis(took_ms), clock),
             Event::Note(text) => self.say(clock, safe!("{}", Foreign::line(&text))),
             Event::Drill { drill, what } => self.say(clock, safe!("{}  {}", paint.bold(Foreign::word(&drill)), Foreign::line(&what))),
         }
+    }
+
+    /// The last a step said; a line of its own, now and then, where there are no rows.
+    fn goes_on(&mut self, plugin: &str, step: &str, node: &str, line: String, now: Instant, clock: &str) {
+        let live = self.live;
+        let Some(active) = self.active(plugin, step, node) else { return };
+        active.line = line;
+        if live || now.duration_since(active.told) < TELL_EVERY {
+            return;
+        }
+        active.told = now;
+        let told = safe!("{} {}: {}", Foreign::line(&active.title), safe!("({})", time(now - active.since)), Foreign::line(&active.line));
+        let line = safe!("{}  goes on {}", self.paint.cyan(Foreign::word(node)), told);
+        self.say(clock, line);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -341,7 +356,7 @@ impl Board {
             StepEnd::Detached => {
                 self.witnessed.performed += 1;
                 self.witnessed.detached.push((title.to_owned(), node.to_owned(), took));
-                (paint.yellow("goes on "), safe!("without us; `arcus apply` attaches to it again"))
+                (paint.yellow("detached"), safe!("it goes on without us; `arcus apply` attaches to it again"))
             }
             StepEnd::Held(why) => (paint.yellow("held    "), Safe::of(&Foreign::line(&why))),
             StepEnd::Failed(problem) => {
@@ -468,6 +483,21 @@ mod tests {
         insta::assert_snapshot!(text(&board.drain()));
         let seen = &board.witnessed;
         assert_eq!((seen.performed, seen.failed, seen.unknown, seen.missing.len(), seen.detached.len()), (2, 1, 1, 1, 1));
+    }
+
+    #[test]
+    fn elsewhere_a_long_step_is_told_of_now_and_then() {
+        let mut board = Board::new(Paint::new(false), false, false);
+        let start = Instant::now();
+        board.take(began("a", "x"), start, "12:00:00");
+        for second in 0..40 {
+            let waits = Event::StepWaits { plugin: "p".into(), step: "x".into(), node: "a".into(), what: format!("{second} of 40") };
+            board.take(waits, start + Duration::from_secs(second), "12:00:01");
+        }
+        assert_eq!(
+            text(&board.drain()),
+            "12:00:00 a  begin   Do x\n12:00:01 a  goes on Do x (15 s): waiting: 15 of 40\n12:00:01 a  goes on Do x (30 s): waiting: 30 of 40\n"
+        );
     }
 
     #[test]
