@@ -4,8 +4,8 @@ use arcus_sdk::prelude::*;
 
 type Machine = (Ask<Os>, Ask<Hardware>, Ask<Vec<Mounted>>, Ask<Vec<NetworkInterface>>, Ask<Vec<Route>>, Ask<Vec<Socket>>, Ask<Clock>);
 type Units = (Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>);
-type Files = (Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>);
-type Rest = (Ask<Option<DirectoryFact>>, Ask<Option<String>>, Ask<Output>, Ask<Output>);
+type Files = (Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>);
+type Rest = (Ask<Option<DirectoryFact>>, Ask<Option<String>>, Ask<Output>, Ask<Output>, Ask<Output>);
 /// All questions to a node.
 pub type Questions = (Machine, Units, Files, Rest);
 /// Their answers, in the same shape.
@@ -25,7 +25,6 @@ pub fn questions() -> Questions {
         (
             probe::file("/opt/rainbond/.rainbond.success"),
             probe::content("/etc/resolv.conf", 8_192),
-            probe::content("/proc/meminfo", 8_192),
             probe::content("/sys/fs/selinux/enforce", 8),
             // Only whether it is there.
             probe::file("/root/.ssh/id_rsa"),
@@ -35,6 +34,7 @@ pub fn questions() -> Questions {
             probe::sysctl("vm.overcommit_memory"),
             probe::query("user", []),
             probe::query("own-name", []),
+            probe::query("swaps", []),
         ),
     )
 }
@@ -56,13 +56,13 @@ pub struct Seen<'a> {
     pub ufw: Look<Option<ServiceFact>>,
     pub mark: Look<Option<FileFact>>,
     pub resolv: Look<Option<FileFact>>,
-    pub meminfo: Look<Option<FileFact>>,
     pub enforce: Look<Option<FileFact>>,
     pub key: Look<Option<FileFact>>,
     pub systemd: Look<Option<DirectoryFact>>,
     pub overcommit: Look<Option<String>>,
     pub user: Look<Output>,
     pub own_name: Look<Output>,
+    pub swaps: Look<Output>,
 }
 
 impl<'a> Seen<'a> {
@@ -70,8 +70,8 @@ impl<'a> Seen<'a> {
     pub fn of(node: &'a Node, answers: Answers) -> Self {
         let ((os, hardware, mounts, interfaces, routes, sockets, clock), units, files, rest) = answers;
         let (agent, firewalld, dnsmasq, nscd, ufw) = units;
-        let (mark, resolv, meminfo, enforce, key) = files;
-        let (systemd, overcommit, user, own_name) = rest;
+        let (mark, resolv, enforce, key) = files;
+        let (systemd, overcommit, user, own_name, swaps) = rest;
         Seen {
             node,
             os,
@@ -88,13 +88,13 @@ impl<'a> Seen<'a> {
             ufw,
             mark,
             resolv,
-            meminfo,
             enforce,
             key,
             systemd,
             overcommit,
             user,
             own_name,
+            swaps,
         }
     }
 

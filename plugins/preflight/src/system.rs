@@ -1,7 +1,6 @@
 //! The system: which one it is, and settings that break the installation.
 
 use crate::seen::Seen;
-use arcus_sdk::parse;
 use arcus_sdk::prelude::*;
 
 /// The checks of a node's system.
@@ -39,10 +38,10 @@ pub fn check(seen: &Seen<'_>, checks: &mut Checks) {
         Some(text) if text.trim() == "1" => warned("it enforces; the installer turns it off, now and in /etc/selinux/config"),
         Some(_) => passed("it does not enforce"),
     });
-    checks.on(node, "swap", "no swap is used").judge(&seen.meminfo, |fact| match fact.as_ref().and_then(|fact| swap_kib(&fact.text())) {
+    checks.on(node, "swap", "no swap is used").judge(&seen.swaps, |said| match swap_kib(said) {
         Some(0) => passed("none"),
         Some(kib) => warned(format!("{} MiB; the installer turns it off and deletes every line of /etc/fstab with `swap` in it", kib / 1024)),
-        None => arcus_sdk::unknown("/proc/meminfo does not say"),
+        None => arcus_sdk::unknown("/proc/swaps does not say"),
     });
     checks.on(node, "overcommit", "the kernel grants memory as containers want it").judge(&seen.overcommit, |value| match value.as_deref().map(str::trim) {
         Some("2") => failed("vm.overcommit_memory is 2, and the installer refuses that: set it to 0 or 1 in /etc/sysctl.conf"),
@@ -93,8 +92,12 @@ fn version(kernel: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn swap_kib(meminfo: &str) -> Option<u64> {
-    parse::assignments(meminfo, "SwapTotal").next()?.split_whitespace().next()?.parse().ok()
+/// The sum of the sizes in `/proc/swaps`, whose first line is a header.
+fn swap_kib(said: &Output) -> Option<u64> {
+    let text = said.text();
+    let mut lines = text.lines();
+    lines.next().filter(|header| said.status == 0 && header.contains("Size"))?;
+    lines.map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok()).sum()
 }
 
 #[cfg(test)]
@@ -108,6 +111,14 @@ mod tests {
         assert_eq!(version("4.19+"), Some((4, 19)));
         assert_eq!(version("x"), None);
         assert_eq!(parse_build("3.10.0-693.el7.x86_64"), Some(693));
-        assert_eq!(swap_kib("MemTotal: 1 kB\nSwapTotal:       2097148 kB\nSwapFree: 1 kB\n"), Some(2_097_148));
+    }
+
+    #[test]
+    fn swap_is_the_sum_of_all() {
+        let said = |text: &str| swap_kib(&Output { status: 0, stdout: text.into(), stderr: vec![], truncated: false });
+        let header = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
+        assert_eq!(said(header), Some(0));
+        assert_eq!(said(&format!("{header}/dev/sda2   partition\t1024\t0\t-2\n/swap  file\t512\t0\t-3\n")), Some(1536));
+        assert_eq!(said(""), None);
     }
 }

@@ -32,7 +32,6 @@ fn world() -> World {
     let names: Vec<String> = world.nodes.iter().map(|node| node.name.clone()).collect();
     for name in &names {
         world.write(name, "/etc/resolv.conf", "search x\nnameserver 10.99.0.1\n");
-        world.write(name, "/proc/meminfo", "MemTotal: 1 kB\nSwapTotal:       0 kB\n");
         world.directory(name, "/run/systemd/system");
         let machine = world.machine(name);
         machine.os.id = "centos".into();
@@ -45,6 +44,9 @@ fn world() -> World {
     world.simulate(|world, run: &Invocation| {
         let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
         match words.as_slice() {
+            ["cat", "/proc/swaps"] => {
+                Some(run.prints(format!("Filename\tType\tSize\tUsed\tPriority\n{}", world.at(&run.node).memory.get("swap").cloned().unwrap_or_default())))
+            }
             ["id", "-u"] => Some(run.prints(world.memory.get("user").cloned().unwrap_or("0\n".into()))),
             ["hostname", "-i"] if world.memory.contains_key("nameless") => Some(run.fails(1, "hostname: Name or service not known")),
             ["hostname", "-i"] => Some(Output { status: 0, ..run.prints("10.99.0.11\n") }),
@@ -266,7 +268,7 @@ fn systems_and_their_settings() {
     broken(firewall("manage01"), "firewalld", "manage01", Outcome::Warned, "removes it");
     broken(firewall("storage01"), "firewalld", "storage01", Outcome::Failed, "24007");
     broken(|world| world.write("manage01", "/sys/fs/selinux/enforce", "1"), "selinux", "manage01", Outcome::Warned, "turns it off");
-    broken(|world| world.write("manage01", "/proc/meminfo", "SwapTotal: 2097152 kB\n"), "swap", "manage01", Outcome::Warned, "2048 MiB");
+    broken(|world| drop(world.machine("manage01").memory.insert("swap".into(), "/dev/vda2 partition 2097152 0 -2\n".into())), "swap", "manage01", Outcome::Warned, "2048 MiB");
     broken(|world| drop(world.machine("manage01").sysctls.insert("vm.overcommit_memory".into(), "2".into())), "overcommit", "manage01", Outcome::Failed, "0 or 1");
     broken(|world| world.write("manage01", "/etc/resolv.conf", "nameserver 127.0.0.53\n"), "dns", "manage01", Outcome::Warned, "on this machine");
     broken(|world| world.remove("manage01", "/etc/resolv.conf"), "dns", "manage01", Outcome::Warned, "114.114.114.114");
