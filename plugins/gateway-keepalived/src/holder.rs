@@ -1,5 +1,6 @@
-//! Who holds the address: judged by the interfaces of all gateways.
+//! Who holds the address: judged by the interfaces of all gateways, never by what keepalived says of itself.
 
+use crate::conf;
 use crate::config::Config;
 use crate::ring::Ring;
 use arcus_sdk::contract::checks::Verdict;
@@ -19,7 +20,7 @@ pub fn is_held(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     if holders(case, &address)?.is_empty() { unmet(format!("no gateway holds {address}")) } else { met() }
 }
 
-/// Judges `answering` and `holder`: every gateway that was asked answered, and one of them holds the address.
+/// Judges `answering`: every gateway that was asked answered, and one of them holds the address.
 pub fn is_held_once(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     let address = address(cluster)?;
     match holders(case, &address)?.as_slice() {
@@ -29,8 +30,50 @@ pub fn is_held_once(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     }
 }
 
-fn address(cluster: &Cluster<Config>) -> Result<String, Verdict> {
+/// What is asked of a gateway for [`is_at_home`].
+pub fn asked(ring: &Ring) -> Vec<Request> {
+    let mut requests = probe::interfaces().on_each(ring.nodes());
+    requests.extend(probe::service(conf::UNIT).on_each(ring.nodes()));
+    if ring.check.is_some() {
+        requests.extend(probe::query("healthy", []).on_each(ring.nodes()));
+    }
+    requests
+}
+
+/// Judges `holder`: of the gateways that were asked, one holds the address, and it is the best of those where keepalived runs. So
+/// after a drill the address is back where it was, and not still on its way.
+pub fn is_at_home(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
+    let ring = ring(cluster)?;
+    let address = ring.address();
+    // A drill leaves out the node that it cut off.
+    let (mut holders, mut running, mut unwell) = (Vec::new(), Vec::new(), Vec::new());
+    for place in 0..case.len() {
+        let Some((request, _)) = case.raw(place) else { continue };
+        let node = request.node.as_str();
+        match &request.probe {
+            Probe::Interfaces if case.get::<Vec<NetworkInterface>>(place)?.with_address(&address).is_some() => holders.push(node),
+            Probe::Service(_) if case.get::<Option<ServiceFact>>(place)?.as_ref().is_some_and(|service| service.active) => running.push(node),
+            Probe::Query(_) if case.get::<Output>(place)?.status != 0 => unwell.push(node),
+            _ => {}
+        }
+    }
+    let members: Vec<&str> = ring.nodes().map(|node| node.name.as_str()).filter(|node| running.contains(node)).collect();
+    let well = members.iter().find(|node| !unwell.contains(*node));
+    let best = well.or(members.first());
+    match (holders.as_slice(), best) {
+        ([holder], Some(best)) if holder == best => met(),
+        ([holder], Some(best)) => unmet(format!("{holder} holds {address}, {best} should")),
+        ([_], None) => unmet("keepalived runs on no gateway"),
+        ([], _) => unmet(format!("no gateway holds {address}")),
+        (several, _) => unmet(format!("{} hold {address}", several.join(" and "))),
+    }
+}
+
+fn ring(cluster: &Cluster<Config>) -> Result<Ring<'_>, Verdict> {
     let first = |problems: Vec<Problem>| problems.into_iter().next().unwrap_or_else(|| problem("vrrp.config", "the config cannot be read"));
-    let ring = Ring::of(cluster).map_err(|problems| Verdict::Failed(first(problems)))?;
-    Ok(ring.address())
+    Ring::of(cluster).map_err(|problems| Verdict::Failed(first(problems)))
+}
+
+fn address(cluster: &Cluster<Config>) -> Result<String, Verdict> {
+    Ok(ring(cluster)?.address())
 }

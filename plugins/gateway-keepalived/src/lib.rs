@@ -29,7 +29,7 @@ impl Plugin for Keepalived {
     }
 
     fn goals() -> Goals<Config> {
-        Goals::new().on("run", holder::is_held).on("answering", holder::is_held_once).on("holder", holder::is_held_once)
+        Goals::new().on("run", holder::is_held).on("answering", holder::is_held_once).on("holder", holder::is_at_home)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

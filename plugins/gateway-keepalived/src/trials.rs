@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::plan::Gates;
 use crate::ring::Ring;
-use crate::conf;
+use crate::{conf, holder};
 use arcus_sdk::prelude::*;
 
 /// Milliseconds between two beats.
@@ -26,26 +26,26 @@ pub fn trials(cluster: &Cluster<Config>, ring: &Ring) -> Result<Vec<Drill>, Prob
     }
     let holders = gates.holders(ring);
     let address = ring.address();
-    let [holder] = holders.as_slice() else {
+    let [present] = holders.as_slice() else {
         let message = format!("{} gateways hold {address}; a drill starts from exactly one", holders.len());
         return Err(problem("vip.holders", message).help("see `arcus verify`"));
     };
-    let other = ring.nodes().find(|node| node.name != holder.name).expect("a ring of two has another");
+    let other = ring.nodes().find(|node| node.name != present.name).expect("a ring of two has another");
     let beat = beat(cluster, other, &address);
     let (stop, loss) = limits(&cluster.config, ring.advert);
 
     let controller = Node { name: "controller".into(), address: String::new(), roles: vec![], labels: vec![] };
-    let title = |what: &str| format!("{what} {}, which holds {address}", holder.name);
+    let title = |what: &str| format!("{what} {}, which holds {address}", present.name);
     let drill = |trial: Trial, at_most: u32| {
         trial
             .watch("address", &controller, beat.clone(), EVERY, at_most)
-            .recovers("holder", other, probe::interfaces().on_each(ring.nodes()), format!("exactly one gateway holds {address}"), 30)
+            .recovers("holder", other, holder::asked(ring), format!("the best gateway, and no other, holds {address}"), 30)
             .drill()
     };
     Ok(vec![
-        drill(Trial::stop("vip-stop", title("stop keepalived on"), holder, conf::UNIT), stop),
-        drill(Trial::isolate("vip-isolate", title("cut off"), holder), loss),
-        drill(Trial::power("vip-power", title("take the power of"), holder), loss),
+        drill(Trial::stop("vip-stop", title("stop keepalived on"), present, conf::UNIT), stop),
+        drill(Trial::isolate("vip-isolate", title("cut off"), present), loss),
+        drill(Trial::power("vip-power", title("take the power of"), present), loss),
     ])
 }
 

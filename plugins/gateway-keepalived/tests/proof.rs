@@ -3,7 +3,8 @@
 mod common;
 
 use arcus_gateway_keepalived::Keepalived;
-use arcus_sdk::contract::checks::{Beat, Check, Fault, Outcome};
+use arcus_sdk::contract::checks::{Beat, Check, Fault, Outcome, Seen, Verdict, Weighing};
+use arcus_sdk::contract::facts::{Fact, Output, Probe, Request, ServiceFact};
 use arcus_sdk::fake::{Fixture, Lab, Trouble, World};
 use common::{CONF, UNIT, VIP, converged, elect, fixture, ha, holders};
 
@@ -122,7 +123,7 @@ fn the_best_healthy_one_is_the_right_one() {
 fn somebody_else_answers_for_it() {
     let lab = converged(ha());
     lab.world().on_probe(|_, _, probe| match probe {
-        arcus_sdk::contract::facts::Probe::Neighbour(_) => Some(arcus_sdk::contract::facts::Fact::Neighbour(Some("02:aa:00:00:00:01".into()))),
+        Probe::Neighbour(_) => Some(Fact::Neighbour(Some("02:aa:00:00:00:01".into()))),
         _ => None,
     });
     let names: Vec<String> = bad(&lab).into_iter().map(|(name, _)| name).collect();
@@ -180,4 +181,62 @@ fn drills_need_somebody_to_take_over_and_everybodys_answer() {
     let lab = Lab::<Keepalived>::new(ha());
     assert!(matches!(lab.drills(), Err(Trouble::Refused(problems)) if problems[0].code == "vip.holders"));
     elect(&mut lab.world());
+}
+
+/// What the plugin says of a drill's goal, asked of these nodes only.
+fn recovered(lab: &Lab<Keepalived>, without: &str) -> Verdict {
+    let world = lab.world().clone();
+    let drill = converged(ha()).drills().unwrap().remove(0);
+    let step = &drill.recovers[0];
+    let requests: Vec<Request> = step.goal.as_ref().unwrap().requests.iter().filter(|request| request.node != without).cloned().collect();
+    let seen: Vec<Seen> = requests
+        .into_iter()
+        .map(|request| {
+            let machine = world.at(&request.node);
+            let fact = match &request.probe {
+                Probe::Interfaces => Fact::Interfaces(machine.interfaces.clone()),
+                Probe::Service(_) => {
+                    let active = machine.runs(UNIT);
+                    Fact::Service(Some(ServiceFact { active, enabled: true, masked: false, failed: false, since_s: 9, stale: false }))
+                }
+                Probe::Query(_) => {
+                    let status = i32::from(machine.memory.contains_key("unwell"));
+                    Fact::Query(Output { status, stdout: vec![], stderr: vec![], truncated: false })
+                }
+                other => panic!("{other:?}"),
+            };
+            Seen { request, answer: Ok(fact) }
+        })
+        .collect();
+    let weighing = Weighing { step: step.id.clone(), expect: String::new(), seen: (0..seen.len() as u32).collect() };
+    arcus_sdk::guest::judge::<Keepalived>(lab.input(), vec![weighing], seen).remove(0)
+}
+
+#[test]
+fn a_drill_is_over_when_the_address_is_at_home() {
+    let lab = converged(ha());
+    let unmet = |verdict: Verdict| match verdict {
+        Verdict::Unmet(what) => what,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(recovered(&lab, ""), Verdict::Met);
+    // Stopped: the next one is the best that runs, once it has it.
+    lab.world().machine("manage01").unit(UNIT).active = false;
+    assert_eq!(unmet(recovered(&lab, "")), "manage01 holds 10.99.0.100, manage02 should");
+    lab.world().pass(1);
+    assert_eq!(recovered(&lab, ""), Verdict::Met);
+    // Started again: the address is not back at once.
+    lab.world().machine("manage01").unit(UNIT).active = true;
+    assert_eq!(unmet(recovered(&lab, "")), "manage02 holds 10.99.0.100, manage01 should");
+    lab.world().pass(1);
+    assert_eq!(recovered(&lab, ""), Verdict::Met);
+    // Cut off: only the others are asked.
+    assert_eq!(unmet(recovered(&lab, "manage01")), "no gateway holds 10.99.0.100");
+    holds(&mut lab.world(), "manage02");
+    assert_eq!(recovered(&lab, "manage01"), Verdict::Met);
+    assert_eq!(unmet(recovered(&lab, "")), "manage01 and manage02 hold 10.99.0.100");
+    lab.world().pass(1);
+    // The unwell are not the best.
+    lab.world().machine("manage01").memory.insert("unwell".into(), String::new());
+    assert_eq!(unmet(recovered(&lab, "")), "manage01 holds 10.99.0.100, manage02 should");
 }

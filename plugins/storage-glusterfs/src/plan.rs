@@ -49,7 +49,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     warn_of_risks(cluster, layout, driver, plan);
 
     let started: Vec<(&Node, Planned)> =
-        servers.iter().map(|server| (server.node, daemon(layout, server, plan))).collect();
+        servers.iter().map(|server| (server.node, daemon(&cluster.config, layout, server, plan))).collect();
     let daemon_of = |node: &Node| started.iter().find(|(of, _)| of.name == node.name).map(|(_, step)| step.clone());
     let own_daemon = daemon_of(driver.node).expect("the driver is a storage node");
 
@@ -297,14 +297,15 @@ pub fn unlisted(cluster: &Cluster<Config>, peers: &[Peer]) -> Vec<String> {
 }
 
 /// A storage node up to its running daemon.
-fn daemon(layout: &Layout, server: &Server, plan: &mut Plan) -> Planned {
+fn daemon(config: &Config, layout: &Layout, server: &Server, plan: &mut Plan) -> Planned {
     let node = server.node;
     let mut before = vec![plan.package("install", node, "glusterfs-server")];
     // gluster makes the brick itself, with the volume's own mode; what is between it and its mount is not gluster's.
     let top = |path: &str| match &server.mounts {
         Known(mounts) => covering(path, mounts).map_or("/", |mounted| mounted.target.as_str()).to_owned(),
-        // Announced, as far as it may be needed.
-        Unknown(_) => "/".into(),
+        // Announced, as far as it may be needed: with the system's own disk ruled out, a mount is at the first folder or below.
+        Unknown(_) if config.accept_brick_on_root => "/".into(),
+        Unknown(_) => path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/"),
     };
     let between: BTreeSet<String> = layout.on(node).flat_map(|brick| between(&top(&brick.path), &brick.path)).collect();
     for path in between {
