@@ -9,6 +9,9 @@ use proptest::prelude::*;
 use crate::frames::{Frame, Kind, Parser};
 use crate::{Batch, Change, Expect, Hidden, Layout, Look, Outcome, Source, Task, script, tasks};
 
+#[path = "../tests/common/need.rs"]
+mod need;
+
 const SHELLS: [&[&str]; 3] = [&["dash"], &["bash", "--posix"], &["busybox", "sh"]];
 const NONCE: &str = "00112233445566778899aabbccddeeff";
 
@@ -23,6 +26,7 @@ fn rendered(batch: &Batch, layout: &Layout) -> Vec<u8> {
 
 /// What the shell prints when it is given these bytes and then nothing more.
 fn feed(shell: &[&str], bytes: &[u8]) -> Vec<u8> {
+    need::shells();
     let mut child = Command::new(shell[0])
         .args(&shell[1..])
         .arg("-s")

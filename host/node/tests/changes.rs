@@ -196,9 +196,9 @@ async fn a_link_that_flips_catches_nothing() {
             }
         }
     });
-    for round in 0..10 {
+    for round in 0..5 {
         let batch = Batch {
-            tasks: (0..30).map(|n| task(&format!("{round}.{n}"), write(&format!("{name}/f{n}"), "secret", Expect::Any))).collect(),
+            tasks: (0..20).map(|n| task(&format!("{round}.{n}"), write(&format!("{name}/f{n}"), "secret", Expect::Any))).collect(),
             ..Batch::default()
         };
         node.run(&batch).await;

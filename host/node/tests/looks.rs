@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arcus_contract::facts::{Fact, FileProbe, Likeness, Probe, Reachability, ServiceProbe, Vrrp};
+use arcus_contract::facts::{Fact, FileProbe, Probe, Reachability, ServiceProbe, Vrrp};
 use arcus_contract::files::{Content, File, Part};
 use arcus_node::{Answer, Batch, Change, Hidden, Look, Named, Quiet, Seen};
 use common::{Node, SHELLS, node, task};
@@ -237,7 +237,6 @@ async fn what_cannot_be_asked_is_answered_here() {
     let answers = look(&node, vec![Look::Probe(Probe::FileIs(wanted)), Look::Probe(Probe::Hardware)]).await;
     assert_eq!(code(&answers[0]), "look.unresolved");
     assert!(answers[1].is_ok());
-    let _ = Likeness::Same;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arcus_contract::facts::{Fact, Probe};
-use arcus_node::{Batch, Change, ConnectError, Endpoint, Event, HostKeyTrouble, Identity, KnownHosts, Layout, Link, Login, Look, Outcome, Prompt, Quiet, Seen, Ssh, Transport, Verdict, Wanted};
+use arcus_node::{Batch, Change, ConnectError, Endpoint, Event, HostKeyTrouble, Identity, KnownHosts, Layout, Link, Login, Look, Prompt, Quiet, Seen, Ssh, Transport, Verdict, Wanted};
 use common::{command, done, task};
 use secrecy::SecretString;
 use sshd::{PASSWORD, Sshd, free_port, keygen, run};
@@ -377,21 +377,4 @@ async fn who_does_not_answer_is_told_apart() {
     let errors = futures::future::join4(refused(&ssh, &nobody), refused(&ssh, &web), refused(&ssh, &mute), refused(&ssh, &nowhere)).await;
     assert_eq!((errors.0.code(), errors.1.code(), errors.2.code(), errors.3.code()), ("node.refused", "node.handshake", "node.handshake", "node.unreachable"), "{errors:?}");
     assert!(begun.elapsed() < Duration::from_secs(17), "three tries end within 15 s: {:?}", begun.elapsed());
-}
-
-/// Not an assertion, a figure: what a look costs.
-#[tokio::test]
-async fn looks_are_quick_enough_to_print() {
-    let sshd = Sshd::start(&["ed25519"], "");
-    let ssh = Ssh::new(sshd.layout(), sshd.login("ed25519"), sshd.known(&["ed25519"]));
-    let begun = Instant::now();
-    let link = connect(&ssh, &sshd.endpoint("root")).await.unwrap();
-    let connected = begun.elapsed();
-    let begun = Instant::now();
-    for _ in 0..10 {
-        let answers = link.look(vec![Look::Probe(Probe::Package("dash".into())), Look::Probe(Probe::Directory("/etc".into())), Look::Probe(Probe::Mounts)]).await.unwrap();
-        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    }
-    println!("connect {connected:?}, look {:?}", begun.elapsed() / 10);
-    let _ = Outcome::NotReached;
 }

@@ -1,5 +1,7 @@
 //! A node that is this machine, with its things in a folder of its own.
 #![allow(dead_code)]
+pub mod need;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +17,7 @@ pub struct Node {
 
 /// A node through this shell.
 pub async fn node(shell: &[&str]) -> Node {
-    let found = std::process::Command::new(shell[0]).args(&shell[1..]).args(["-c", "true"]).output();
-    assert!(found.is_ok_and(|out| out.status.success()), "this test needs {shell:?} (apt-get install dash bash busybox)");
+    need::shells();
     let folder = tempfile::tempdir().unwrap();
     let link = Local::new(Layout::below(folder.path().to_str().unwrap())).with_shell(shell).connect(&Endpoint::new("n1", "127.0.0.1")).await.unwrap();
     Node { folder, link }

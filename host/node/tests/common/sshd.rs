@@ -20,11 +20,6 @@ pub struct Sshd {
 /// Password of `ops`, `asked` and `nobody2`.
 pub const PASSWORD: &str = "corr'ect horse";
 
-fn need(program: &str) {
-    let found = Command::new("sh").args(["-c", &format!("PATH=$PATH:/usr/sbin command -v {program}")]).output().unwrap();
-    assert!(found.status.success(), "this test needs {program} (apt-get install openssh-server openssh-client sudo perl)");
-}
-
 pub fn run(program: &str, args: &[&str]) -> String {
     let out = Command::new(program).args(args).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
@@ -43,9 +38,7 @@ pub fn free_port() -> u16 {
 impl Sshd {
     /// With these host keys, and these lines of configuration before ours.
     pub fn start(kinds: &[&str], config: &str) -> Self {
-        for program in ["sshd", "sudo", "unshare", "perl", "ssh-keygen", "ssh-agent", "ssh-add"] {
-            need(program);
-        }
+        crate::common::need::need(&[("sshd", "openssh-server"), ("sudo", "sudo"), ("perl", "perl-base"), ("ssh-keygen", "openssh-client"), ("unshare", "util-linux")]);
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
