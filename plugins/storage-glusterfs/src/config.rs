@@ -80,6 +80,10 @@ pub fn options(config: &Config, layout: &Layout) -> BTreeMap<String, String> {
 /// Everything that the cluster file alone shows to be wrong, and the layout if it can be told.
 pub fn read(cluster: &Cluster<Config>) -> Result<Layout, Vec<Problem>> {
     let mut problems = option_mistakes(&cluster.config);
+    if cluster.config.brick.split('/').any(|part| part == "." || part == "..") {
+        let message = format!("the brick {} is no plain path", cluster.config.brick);
+        problems.push(problem("gluster.brick-path", message).at("/brick").help("write it without `.` and `..`"));
+    }
     for node in cluster.role(Role::Storage) {
         if node.address.contains(':') {
             let message = format!("{} has the IPv6 address {}: bricks are reached by IPv4 here", node.name, node.address);

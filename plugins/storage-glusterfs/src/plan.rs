@@ -208,10 +208,12 @@ fn there(cluster: &Cluster<Config>, servers: &[Server]) -> There {
 
 /// What is in the way, all of it.
 fn refuse(cluster: &Cluster<Config>, layout: &Layout, servers: &[Server], there: &There, driver: &Server, plan: &mut Plan) {
+    let mut told = BTreeSet::new();
     for server in servers {
         if let Known(Some(Said::Is(volume))) = &server.said {
             let differences = volume.differences(cluster, layout);
-            if !differences.is_empty() {
+            // All members of a pool say the same.
+            if !differences.is_empty() && told.insert(differences.clone()) {
                 plan.problem(volume::differs(&cluster.config, &differences).on(server.node));
             }
         }

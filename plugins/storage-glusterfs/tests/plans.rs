@@ -127,8 +127,8 @@ fn a_volume_that_is_another_is_left_alone() {
         let mut other = volume("Started");
         change(&mut other);
         let problems = refused(built(&other));
-        let found = problems.iter().find(|problem| problem.code == "gluster.volume-differs");
-        let found = found.unwrap_or_else(|| panic!("{words}: {:?}", codes(&problems)));
+        assert_eq!(codes(&problems), ["gluster.volume-differs"], "{words}");
+        let found = &problems[0];
         assert!(found.message.contains(words), "{words}: {}", found.message);
     }
 }
@@ -282,6 +282,7 @@ fn every_mistake_of_the_file_is_told_at_once() {
         ["gluster.option-value /options/auth.allow", "gluster.option-own /options/network.ping-timeout", "gluster.split-brain-risk "]
     );
     assert_eq!(told(3, r#"{"brik": 1}"#), ["plugin.config /brik"]);
+    assert_eq!(told(3, r#"{"brick": "/data/../etc"}"#), ["gluster.brick-path /brick"]);
     assert!(offer(2, r#"{"accept-split-brain-risk": true}"#).is_ok());
     assert!(offer(6, "{}").is_ok());
 }
