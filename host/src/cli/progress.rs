@@ -124,7 +124,8 @@ impl Shared {
     /// Waits for news; gives the lines, and whether it is over.
     fn wait(&self, at_most: Duration) -> (Vec<Safe>, bool) {
         let board = self.board.lock().expect("no panic while held");
-        let idle = |board: &mut Board| (board.lines.is_empty() || board.clear) && !board.over && !(board.paused && !board.clear);
+        // In a pause, once the screen is free, nothing is news; before that, that it is to be freed is.
+        let idle = |board: &mut Board| !board.over && (board.clear || (board.lines.is_empty() && !board.paused));
         let (mut board, _) = self.news.wait_timeout_while(board, at_most, idle).expect("no panic while held");
         // What came before a pause is shown before it; what comes in it, after.
         let lines = if board.clear && !board.over { vec![] } else { board.drain() };
