@@ -124,7 +124,7 @@ pub fn mistakes(cluster: &Cluster<Config>) -> Vec<Problem> {
         None => member::managers(cluster).first().copied(),
     };
     for node in &cluster.nodes {
-        let roles = member::roles(config.version, node);
+        let roles = member::roles(cluster, node);
         // The first node is not added, and may be more than others may.
         let is_first = first.is_some_and(|first| first.name == node.name);
         if let Some(why) = config.version.cannot_add(&roles).filter(|_| !is_first) {
@@ -132,7 +132,7 @@ pub fn mistakes(cluster: &Cluster<Config>) -> Vec<Problem> {
         }
     }
     if let Some(node) = first
-        && let roles = member::roles(config.version, node)
+        && let roles = member::roles(cluster, node)
         && let Some(missing) = config.version.first_node_lacks(&roles)
     {
         found.push(

@@ -10,7 +10,7 @@ pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Probl
     let config = &cluster.config;
     let mut argv: Vec<String> = vec![paths::INSTALLER.into(), "init".into()];
     let mut say = |flag: &str, value: &str| argv.extend([flag.to_owned(), value.to_owned()]);
-    say("--role", &config.version.init_roles(&member::roles(config.version, node)));
+    say("--role", &config.version.init_roles(&member::roles(cluster, node)));
     say("--rainbond-version", config.version.word());
     say("--install-type", config.install.word());
     say("--iip", &node.address);

@@ -85,7 +85,7 @@ fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Plan
         let key = plan.file("key", node, key).title(format!("let {} log in with its key", seat.node.name)).after([&folder, first]);
         before.push(key);
     }
-    let roles = config.version.add_roles(&member::roles(config.version, node));
+    let roles = config.version.add_roles(&member::roles(cluster, node));
     let list = probe::query("nodes", []).on(seat.node);
     // The private key: the documented public one breaks 5.1, and a password would be kept in etcd for everybody to read.
     let argv = [

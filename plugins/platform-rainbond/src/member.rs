@@ -1,7 +1,6 @@
 //! Which nodes Rainbond runs on, and in which of its roles.
 
 use crate::config::Config;
-use crate::version::Version;
 use arcus_sdk::contract::types::{Node, Role as FileRole};
 use arcus_sdk::Cluster;
 
@@ -20,7 +19,7 @@ pub enum Role {
 pub type Roles = std::collections::BTreeSet<Role>;
 
 /// The roles that a node of the file has in Rainbond.
-pub fn roles(version: Version, node: &Node) -> Roles {
+pub fn roles(cluster: &Cluster<Config>, node: &Node) -> Roles {
     let mut roles = Roles::new();
     for role in &node.roles {
         match role {
@@ -30,10 +29,20 @@ pub fn roles(version: Version, node: &Node) -> Roles {
             FileRole::Storage | FileRole::Network => false,
         };
     }
-    if version.gateway_on_every_manager() && roles.contains(&Role::Manage) {
-        roles.remove(&Role::Gateway);
+    if is_manager(node) {
+        // Being one on every manager, 5.0 has no word for it.
+        match cluster.config.version.gateway_on_every_manager() {
+            true => drop(roles.remove(&Role::Gateway)),
+            false if managers_are_gateways(cluster) => drop(roles.insert(Role::Gateway)),
+            false => {}
+        }
     }
     roles
+}
+
+/// Whether the managers are the gateways: where no node is named as one, or where nothing else is possible.
+fn managers_are_gateways(cluster: &Cluster<Config>) -> bool {
+    cluster.config.version.gateway_on_every_manager() || cluster.role(FileRole::Gateway).is_empty()
 }
 
 /// Managers, in the order of the file.
@@ -48,8 +57,8 @@ pub fn all(cluster: &Cluster<Config>) -> Vec<&Node> {
 
 /// Nodes on which traffic comes in.
 pub fn gateways(cluster: &Cluster<Config>) -> Vec<&Node> {
-    let everywhere = cluster.config.version.gateway_on_every_manager();
-    let is = |node: &&Node| node.roles.contains(&FileRole::Gateway) || (everywhere && node.roles.contains(&FileRole::Manage));
+    let managers = managers_are_gateways(cluster);
+    let is = |node: &&Node| node.roles.contains(&FileRole::Gateway) || (managers && is_manager(node));
     cluster.nodes.iter().filter(is).collect()
 }
 

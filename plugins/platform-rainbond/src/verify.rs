@@ -38,7 +38,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
         Stage::Bare => mark.failed(format!("{} is not there", paths::MARK)),
     }
     for node in member::all(cluster) {
-        let expected = member::roles(cluster.config.version, node);
+        let expected = member::roles(cluster, node);
         let check = checks.on(node, "member", "Rainbond has it, with its roles, running");
         // The list is what the first node was told, up to a minute ago; the agent on the node itself must run now.
         match (agents.of(node), &seat.nodes) {

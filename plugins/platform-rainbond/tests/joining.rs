@@ -228,3 +228,16 @@ fn a_node_that_moved_is_not_added_a_second_time() {
     assert_eq!(problems[0].code, "rainbond.address-moved");
     assert!(problems[0].message.contains("10.99.0.22") && problems[0].message.contains("10.99.0.29"), "{}", problems[0].message);
 }
+
+#[test]
+fn where_no_node_is_named_a_gateway_the_managers_are() {
+    let mut given = of_5_1();
+    for node in &mut given.world.nodes {
+        node.roles.retain(|role| *role != arcus_sdk::contract::types::Role::Gateway);
+    }
+    let mut lab = lab(given);
+    assert_eq!(argv(&step(&lab, "init:manage01"))[3], "manage,gateway");
+    done(&mut lab);
+    assert_eq!(check(&lab, "gateway", Some("manage03")).outcome, Outcome::Passed);
+    assert_eq!(check(&lab, "member", Some("manage03")).outcome, Outcome::Passed);
+}
