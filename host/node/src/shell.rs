@@ -144,6 +144,7 @@ impl Link for ShellLink {
             return Ok(Report { outcomes: vec![], answers: self.answers(script, Parts { parts: HashMap::new(), missing, clock: None }) });
         }
         let Shell { feed, mut drain, early } = self.shells.open().await.map_err(|broken| self.lost(broken.code, broken.reason, &progress))?;
+        tracing::debug!(node = self.node, tasks = batch.tasks.len(), looks = batch.looks.len(), bytes = script.text.len(), "batch");
         let (orders, inbox) = mpsc::unbounded_channel();
         let _ = orders.send(Order::Bytes(std::mem::take(&mut script.text)));
         // A task of its own, ended with this call: a write can block for ever when the shell is gone.
@@ -252,7 +253,7 @@ impl Link for ShellLink {
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         let all_done = progress.outcomes.len() == batch.tasks.len() && progress.outcomes.iter().all(Outcome::is_done);
         let looking = progress.greeted && all_done;
-        if !ended && !(late && looking) {
+        if !(ended || late && looking) {
             let (code, reason) = match (late, progress.greeted) {
                 (true, true) => ("node.timeout", "the node said nothing more, though its time was up".to_owned()),
                 (true, false) => ("node.timeout", format!("no shell answered within {} s", GREETING.as_secs())),

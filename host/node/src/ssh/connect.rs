@@ -95,7 +95,7 @@ impl client::Handler for Door {
 
 /// For each family of host keys, what to offer to see it.
 pub fn families() -> Vec<Algorithms> {
-    ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"].map(|name| algorithms(name)).into()
+    ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"].map(algorithms).into()
 }
 
 /// What to offer so that the host presents a key that is pinned: none is a change then, not another key. None: nothing is pinned.

@@ -81,7 +81,9 @@ impl Ssh {
 #[async_trait]
 impl Transport for Ssh {
     async fn connect(&self, endpoint: &Endpoint) -> Result<Arc<dyn Link>, ConnectError> {
-        let connection = self.inner.connection(endpoint).await?;
+        let begun = std::time::Instant::now();
+        let connection = self.inner.connection(endpoint).await.inspect_err(|error| tracing::debug!(node = endpoint.name, code = error.code(), "not connected"))?;
+        tracing::debug!(node = endpoint.name, target = %endpoint, took = ?begun.elapsed(), "connected");
         let sudo = if endpoint.user == "root" { Sudo::not_needed() } else { Sudo::new(endpoint, self.inner.login.prompt.clone()) };
         let shells = session::SshShells::new(Arc::new(connection), sudo);
         shells.try_sudo(endpoint).await?;
