@@ -77,6 +77,8 @@ impl Engine {
             }
         }
         let mut answers = round.look(wanted).await.into_iter();
+        // When all else was fetched ahead, secrets and files to carry over are still to be read.
+        let _ = arcus_plugin::Fetch::fetch(&*observer, Vec::new()).await;
         let node_files = observer.node_files();
         self.refuse_conflicts(&secrets)?;
 
