@@ -19,7 +19,7 @@ disarm() {
 # How to bring the interface $1 up as it was. Printed into the timer's script.
 way_back() {
   echo "ip link set dev $1 up"
-  ip -o -4 addr show dev "$1" scope global | sed -n "s/.* inet \([0-9.]*\/[0-9]*\) .*/ip addr add \1 dev $1 2>\/dev\/null/p"
+  # IPv4 addresses outlive a link that is down; adding them again would bring back a virtual one that has moved on.
   ip -o -6 addr show dev "$1" scope global | sed -n "s/.* inet6 \([0-9a-f:]*\/[0-9]*\) .*/ip addr add \1 dev $1 2>\/dev\/null/p"
   ip -4 route show dev "$1" proto kernel | sed "s/ linkdown//; s/.*/ip route replace & dev $1 proto kernel/"
   ip -4 route show dev "$1" | grep -v 'proto kernel' | sed "s/ linkdown//; s/.*/ip route replace & dev $1/"
