@@ -1,1 +1,53 @@
-//! To be written.
+//! What the scenarios in `tests/` share: a lab, and operators in it who use the built binary as anybody would.
+
+mod checkout;
+mod program;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use arcus_lab::{Base, NodeSpec, Options, World, nodes_of};
+
+pub use checkout::Checkout;
+pub use program::{Ended, Running};
+
+/// The top of the workspace.
+#[must_use]
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
+}
+
+/// The binary under test, with the plugins it embeds: `cargo xtask build` makes it, and so does `cargo xtask test`.
+///
+/// # Errors
+/// When it was not built.
+pub fn arcus() -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let arcus = target.join("debug/arcus");
+    ensure!(arcus.exists(), "{} was not built: run `cargo xtask build`", arcus.display());
+    Ok(arcus)
+}
+
+/// The file that the demo and most scenarios run.
+#[must_use]
+pub fn example() -> PathBuf {
+    root().join("examples/ha/cluster.yaml")
+}
+
+/// The example's nodes, bare, with an installer that takes as long as it must and no longer.
+///
+/// # Errors
+/// When the lab cannot be made.
+pub fn ha(tell: impl FnOnce(Options) -> Options) -> Result<World> {
+    bare(&nodes_of(&example()).context("reading the example")?, tell)
+}
+
+/// Bare nodes of one's own choice.
+///
+/// # Errors
+/// When the lab cannot be made.
+pub fn bare(nodes: &[NodeSpec], tell: impl FnOnce(Options) -> Options) -> Result<World> {
+    let base = Base::ensure(&mut |line| eprintln!("{line}"))?;
+    let options = Options::default().knob("version", "5.1\n").knob("init-seconds", "3\n").knob("health-seconds", "1\n");
+    World::start(&base, nodes, &tell(options))
+}

@@ -1,0 +1,148 @@
+//! An operator's folder: a cluster file, the nodes' host keys, and the binary used in it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use arcus_lab::{World, standin};
+
+use crate::program::{Ended, Running};
+
+/// A folder of its own with `cluster.yaml` and `known_hosts`, removed when dropped.
+pub struct Checkout<'w> {
+    world: &'w World,
+    arcus: PathBuf,
+    folder: tempfile::TempDir,
+    login: Vec<OsString>,
+}
+
+impl<'w> Checkout<'w> {
+    /// Copies the file; host keys are the lab's, which made them (an operator runs `arcus trust`).
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the binary is not there.
+    pub fn new(world: &'w World, file: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("arcus-checkout-").permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
+        fs::copy(file, folder.path().join("cluster.yaml")).with_context(|| format!("copying {}", file.display()))?;
+        fs::copy(world.known_hosts(), folder.path().join("known_hosts")).context("copying the host keys")?;
+        let login = ["--identity".into(), world.key().into_os_string(), "--no-agent".into()].to_vec();
+        Ok(Self { world, arcus: crate::arcus()?, folder, login })
+    }
+
+    /// With another binary, e.g. one as it is shipped.
+    #[must_use]
+    pub fn with_binary(mut self, arcus: PathBuf) -> Self {
+        self.arcus = arcus;
+        self
+    }
+
+    /// Logs in another way: these arguments instead of `--identity KEY --no-agent`.
+    #[must_use]
+    pub fn with_login<S: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.login = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The cluster file.
+    #[must_use]
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("cluster.yaml")
+    }
+
+    /// What the cluster file says.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn text(&self) -> Result<String> {
+        fs::read_to_string(self.file()).context("reading the cluster file")
+    }
+
+    /// Writes the cluster file anew.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, text: &str) -> Result<()> {
+        fs::write(self.file(), text).context("writing the cluster file")
+    }
+
+    /// Replaces words in the cluster file that must be there.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn replace(&self, from: &str, to: &str) -> Result<()> {
+        let text = self.text()?;
+        ensure!(text.contains(from), "the cluster file does not say {from:?}");
+        self.write(&text.replacen(from, to, 1))
+    }
+
+    /// Deletes `.arcus/`, all that the tool keeps on the operator's side.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be removed.
+    pub fn forget(&self) -> Result<()> {
+        fs::remove_dir_all(self.folder.path().join(".arcus")).context("removing .arcus")
+    }
+
+    /// The command, as an operator in this folder would type it, from the lab's network.
+    ///
+    /// # Errors
+    /// When the stand-in for grctl is not there.
+    pub fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = self.world.operator(&self.arcus);
+        let grctl = standin("grctl-5.1")?;
+        command.current_dir(self.folder.path()).env_remove("SSH_AUTH_SOCK").env("XDG_CACHE_HOME", cache()).env("NO_COLOR", "1");
+        command.arg("-f").arg(self.file()).args(&self.login);
+        command.arg("--artifact").arg(format!("grctl={}", grctl.display())).args(words).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs it to its end, which must come within `limit`.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not end in time.
+    pub fn run(&self, words: &[&str], limit: Duration) -> Result<Ended> {
+        self.start(words)?.end(limit)
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(&self, words: &[&str]) -> Result<Running> {
+        Running::start(words.join(" "), &mut self.command(words)?)
+    }
+
+    /// Runs it and gives what it printed as JSON; it must end with `code`.
+    ///
+    /// # Errors
+    /// When it ends otherwise, or prints something else.
+    pub fn json(&self, words: &[&str], code: i32, limit: Duration) -> Result<serde_json::Value> {
+        let ended = self.run(&[&["-o", "json"], words].concat(), limit)?.code(code)?;
+        serde_json::from_str(&ended.stdout).with_context(|| format!("no JSON:\n{}", ended.stdout))
+    }
+
+    /// How many steps a plan has now, and how many are for later.
+    ///
+    /// # Errors
+    /// When there is no plan.
+    pub fn planned(&self, limit: Duration) -> Result<(usize, usize)> {
+        let plan = self.json(&["plan"], 0, limit)?;
+        let count = |key: &str| plan[key].as_array().map(Vec::len).with_context(|| format!("the plan has no {key}"));
+        Ok((count("steps")?, count("later")?))
+    }
+}
+
+/// Compiled plugins are kept here for all tests, as an operator's are.
+fn cache() -> PathBuf {
+    crate::root().join("target/tests/cache")
+}
