@@ -27,7 +27,7 @@ pub enum Bench {
 #[derive(Args)]
 pub struct Converge {
     /// Numbers of nodes, one world each.
-    #[arg(long, value_delimiter = ',', default_values_t = [20, 100], value_parser = clap::value_parser!(u16).range(2..=100))]
+    #[arg(long, value_delimiter = ',', default_values_t = [20, 100], value_parser = clap::value_parser!(u16).range(3..=100))]
     nodes: Vec<u16>,
     /// Ansible too, with and without mitogen: many minutes at 100 nodes.
     #[arg(long)]
