@@ -163,7 +163,7 @@ impl Engine {
             at_most_ms: watch.map(|(watch, _)| u64::from(watch.at_most_ms)),
             fail_back_ms: None,
             vantage: "controller".into(),
-            holder_before: self.address_holder().await,
+            holder_before: self.address_holder(None).await,
             holder_during: None,
             holder_after: None,
             restored: false,
@@ -177,11 +177,11 @@ impl Engine {
         if let Err(why) = self.inflict(drill, options).await {
             troubles.push(format!("the fault could not be made: {why}"));
         } else {
-            if let Err(why) = self.recovered(role, drill, Some(node)).await {
+            if let Err(why) = self.recovered(role, drill, silenced(drill)).await {
                 troubles.push(why);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
-            result.holder_during = self.address_holder().await;
+            result.holder_during = self.address_holder(silenced(drill)).await;
         }
         let restoring = Instant::now();
         say(format!("taking it back on {node}"));
@@ -209,7 +209,7 @@ impl Engine {
                 _ => {}
             }
         }
-        result.holder_after = self.address_holder().await;
+        result.holder_after = self.address_holder(None).await;
         result.passed = troubles.is_empty();
         result.detail = troubles.join("; ");
         say(if result.passed { "passed".into() } else { result.detail.clone() });
@@ -261,14 +261,13 @@ impl Engine {
         }
     }
 
-    /// Waits until every goal of the drill is met. `without` is the node that cannot be asked now.
-    async fn recovered(&self, role: &Role, drill: &Drill, without: Option<&String>) -> Result<(), String> {
-        let asleep = without.filter(|_| !matches!(drill.fault, DrillFault::Stop(_)));
+    /// Waits until every goal of the drill is met. `silent` is the node that cannot be asked now.
+    async fn recovered(&self, role: &Role, drill: &Drill, silent: Option<&String>) -> Result<(), String> {
         for step in &drill.recovers {
             let Some(goal) = &step.goal else { continue };
             let until = Instant::now() + Duration::from_secs(u64::from(goal.within_s.max(1)));
             loop {
-                let requests: Vec<Request> = goal.requests.iter().filter(|request| Some(&request.node) != asleep).cloned().collect();
+                let requests: Vec<Request> = goal.requests.iter().filter(|request| Some(&request.node) != silent).cloned().collect();
                 let (_, round) = self.round();
                 let wanted = requests.iter().map(|request| Wanted::new(role.plugin.name(), request.clone())).collect();
                 let seen: Vec<(Request, Answer)> = requests.into_iter().zip(round.look(wanted).await).collect();
@@ -289,9 +288,11 @@ impl Engine {
     }
 
     /// The gateways that have the virtual address right now, joined; none when there is no such address or nobody has it.
-    async fn address_holder(&self) -> Option<String> {
+    /// `silent` is not asked: waiting for it would prolong the fault.
+    async fn address_holder(&self, silent: Option<&String>) -> Option<String> {
         let address = self.cast.roles.first()?.input.handed.gateway.as_ref()?.address.clone();
-        let gateways: Vec<String> = self.cluster.with(NodeRole::Gateway).map(|member| member.node.name.clone()).collect();
+        let gateways = self.cluster.with(NodeRole::Gateway).map(|member| member.node.name.clone());
+        let gateways: Vec<String> = gateways.filter(|name| Some(name) != silent).collect();
         let asks = gateways.iter().map(|node| (node.clone(), Look::Probe(Probe::Interfaces))).collect();
         let mut holders = Vec::new();
         for (node, answer) in gateways.iter().zip(self.fleet.look(asks).await) {
@@ -311,6 +312,14 @@ impl Engine {
         let Ok(Seen::Fact(Fact::Interfaces(interfaces))) = answer else { return None };
         let has = |cidr: &String| cidr.split('/').next() == Some(address.as_str());
         interfaces.into_iter().find(|interface| interface.addresses.iter().any(has)).map(|interface| interface.name)
+    }
+}
+
+/// The node that cannot be asked while the fault lasts.
+fn silenced(drill: &Drill) -> Option<&String> {
+    match &drill.fault {
+        DrillFault::Stop(_) => None,
+        DrillFault::Isolate(node) | DrillFault::Power(node) => Some(node),
     }
 }
 

@@ -95,15 +95,16 @@ impl Layout {
         self.bricks.iter().filter(|brick| brick.node == node.name)
     }
 
-    /// The program and arguments that make the volume.
-    pub fn create(&self, config: &Config) -> Vec<String> {
+    /// The program and arguments that make the volume. Forced, gluster asks neither whether a brick is on the system's own disk nor
+    /// whether one bears the mark of an earlier attempt: both have been looked at by then.
+    pub fn create(&self, config: &Config, force: bool) -> Vec<String> {
         let mut argv: Vec<String> = ["gluster", "--mode=script", "volume", "create"].map(str::to_owned).to_vec();
         argv.extend([config.volume.clone(), "replica".into(), self.replica.to_string()]);
         if self.arbiter {
             argv.extend(["arbiter".to_owned(), "1".into()]);
         }
         argv.extend(self.bricks.iter().map(Brick::word));
-        if config.accept_brick_on_root {
+        if force {
             argv.push("force".into());
         }
         argv

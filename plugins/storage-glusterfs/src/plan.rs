@@ -19,6 +19,8 @@ struct Server<'a> {
     mounts: Look<Vec<Mounted>>,
     service: Look<Option<ServiceFact>>,
     bricks: Vec<Look<Option<DirectoryFact>>>,
+    /// What gluster keeps of its own in each brick.
+    inner: Vec<Look<Option<DirectoryFact>>>,
     /// Its peers: none where gluster is not installed or not running.
     peers: Look<Option<Vec<Peer>>>,
     /// The volume, likewise.
@@ -26,6 +28,24 @@ struct Server<'a> {
     /// Its files tell that it knows the volume, or peers.
     knows_volume: Look<bool>,
     knows_peers: Look<bool>,
+}
+
+impl Server<'_> {
+    /// An attempt to make the volume was cut off, or refused by another node: gluster left its mark on a brick, which it takes for
+    /// a brick in use from then on.
+    fn was_tried(&self) -> bool {
+        self.bricks.iter().zip(&self.inner).any(|(brick, inner)| brick.is_known_and(Option::is_some) && !holds_something(brick, inner))
+    }
+}
+
+/// Something that is not gluster's own empty folder is in a brick.
+fn holds_something(brick: &Look<Option<DirectoryFact>>, inner: &Look<Option<DirectoryFact>>) -> bool {
+    let entries = |look: &Look<Option<DirectoryFact>>| look.known().and_then(Option::as_ref).map(|directory| directory.entries);
+    match entries(brick) {
+        None | Some(0) => false,
+        Some(1) => entries(inner) != Some(0),
+        Some(_) => true,
+    }
 }
 
 /// How sure it is that there is a volume.
@@ -63,7 +83,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
         let argv = ["gluster", "--mode=script", "peer", "probe", node.address.as_str()];
         let joined = plan
             .command("peer", driver.node, argv)
-            .until([pool::ask().on(driver.node)], format!("{} is a connected member of the pool", node.name), 20)
+            .until(pool::ask_all(cluster, driver.node), format!("{} is a connected member of the pool", node.name), 20)
             .about(node)
             .title(format!("take {} into the pool", node.name))
             .after([Some(&own_daemon), daemon_of(node).as_ref()].into_iter().flatten())
@@ -83,7 +103,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     let config = &cluster.config;
     let info = volume::ask(config).on(driver.node);
     let created = plan
-        .command("create", driver.node, layout.create(config))
+        .command("create", driver.node, layout.create(config, config.accept_brick_on_root || servers.iter().any(Server::was_tried)))
         .until(volume::ask_all(cluster), format!("the volume {} is there, with the bricks of the file", config.volume), 15)
         .of(&config.volume)
         .title(format!("make the volume {} ({} {})", config.volume, layout.kind(), layout.number()))
@@ -143,12 +163,15 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
             probe::directory(format!("{STATE}/peers")),
         ),
     );
-    let bricks = batch.each_of(nodes.iter().map(|node| {
-        let paths: Vec<_> = layout.on(node).map(|brick| probe::directory(brick.path.clone())).collect();
-        (*node, paths)
-    }));
+    let mut below = |inner: &str| {
+        batch.each_of(nodes.iter().map(|node| {
+            let paths: Vec<_> = layout.on(node).map(|brick| probe::directory(format!("{}{inner}", brick.path))).collect();
+            (*node, paths)
+        }))
+    };
+    let (bricks, inner) = (below(""), below("/.glusterfs"));
     let mut got = batch.send();
-    let (clients_os, facts, bricks) = (got.take(clients_os), got.take(facts), got.take(bricks));
+    let (clients_os, facts, bricks, inner) = (got.take(clients_os), got.take(facts), got.take(bricks), got.take(inner));
     let servers = nodes.into_iter().map(|node| {
         let (os, mounts, service, peers, info, vols, peers_there) = facts.of(node).clone();
         Server {
@@ -157,6 +180,7 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
             mounts,
             service,
             bricks: bricks.of(node).clone(),
+            inner: inner.of(node).clone(),
             peers: installed(peers).map(|output| output.and_then(|output| pool::peers(&output))),
             said: installed(info).map(|output| output.map(|output| volume::said(&output))),
             knows_volume: vols.map(|found| found.is_some()),
@@ -241,9 +265,9 @@ fn refuse(cluster: &Cluster<Config>, layout: &Layout, servers: &[Server], there:
                 }
             }
         }
-        for (brick, found) in layout.on(server.node).zip(&server.bricks) {
+        for (brick, (found, inner)) in layout.on(server.node).zip(server.bricks.iter().zip(&server.inner)) {
             if let Known(Some(directory)) = found
-                && directory.entries > 0
+                && holds_something(found, inner)
             {
                 let message = format!("{} on {} is not empty: it holds {} entries, maybe of an old volume", brick.path, server.node.name, directory.entries);
                 let help = "choose another `brick`, or remove that directory by hand if nothing in it matters";

@@ -1,6 +1,8 @@
 //! The trusted pool: what a node says of its peers.
 
 use crate::config::Config;
+use crate::layout::storage;
+use arcus_sdk::contract::facts::Fact;
 use arcus_sdk::prelude::*;
 
 /// A peer, as another node of the pool sees it.
@@ -32,6 +34,12 @@ pub fn is_called(node: &Node, name: &str) -> bool {
 /// What to ask a node.
 pub fn ask() -> Ask<Output> {
     probe::query("peers", [])
+}
+
+/// What to ask the whole pool, the node that made it first.
+pub fn ask_all(cluster: &Cluster<Config>, driver: &Node) -> Vec<Request> {
+    let others = storage(cluster).into_iter().filter(|node| node.name != driver.name);
+    ask().on_each(std::iter::once(driver).chain(others))
 }
 
 /// The peers that a node knows; none where its glusterd does not answer.
@@ -79,16 +87,40 @@ pub fn answers(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
     if case.expect != MAJORITY || seen * 2 > all { met() } else { unmet(format!("it sees {seen} of the {all} nodes of its pool")) }
 }
 
-/// Judges `peer`: the node that the step is about is a member, and connected.
-pub fn has_joined(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
+/// Judges `peer`: the node that the step is about is a member, and all members are connected to it. One that the driver alone
+/// sees is no use yet: gluster has every member look at all others before it makes a volume, and leaves half of one when they
+/// are not there. Those that give no answer are passed over here; a volume is not made without them.
+pub fn has_joined(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     let node = case.node()?;
     let output = case.get::<Output>(0)?;
-    let Some(peers) = peers(output) else { return unmet(complaint(output)) };
-    match peers.iter().find(|peer| peer.is(node)) {
-        None => unmet(format!("{} is not in the pool", node.name)),
-        Some(peer) if peer.is_connected() => met(),
-        Some(peer) => unmet(format!("{}: {}", node.name, peer.state)),
+    let Some(own) = peers(output) else { return unmet(complaint(output)) };
+    match own.iter().find(|peer| peer.is(node)) {
+        None => return unmet(format!("{} is not in the pool", node.name)),
+        Some(peer) if !peer.is_connected() => return unmet(format!("{}: {}", node.name, peer.state)),
+        Some(_) => {}
     }
+    let mut said = vec![];
+    for (request, answer) in (0..case.len()).filter_map(|place| case.raw(place)) {
+        if let (Ok(Fact::Query(output)), Some(of)) = (answer, cluster.node(&request.node)) {
+            said.push((of, output));
+        }
+    }
+    all_see(node, &said).map_or_else(unmet, |()| met())
+}
+
+/// The driver, which is the first, its connected peers, and this one of them see each other.
+fn all_see(node: &Node, said: &[(&Node, &Output)]) -> Result<(), String> {
+    let mut views: Vec<(&Node, Vec<Peer>)> = said.iter().filter_map(|(of, output)| Some((*of, peers(output)?))).collect();
+    let Some((driver, own)) = views.first().cloned() else { return Ok(()) };
+    views.retain(|(of, _)| of.name == driver.name || own.iter().any(|peer| peer.is(of) && peer.is_connected()));
+    for (one, seen) in &views {
+        for (other, _) in views.iter().filter(|(other, _)| other.name != one.name && [&one.name, &other.name].contains(&&node.name)) {
+            if !seen.iter().any(|peer| peer.is(other) && peer.is_connected()) {
+                return Err(format!("{} and {} are not connected yet", one.name, other.name));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -117,5 +149,24 @@ mod tests {
         assert_eq!(peers(&down), None);
         assert_eq!(complaint(&down), "Connection failed. Please check if gluster daemon is operational.");
         assert_eq!(complaint(&output(7, "", "")), "gluster ended with status 7");
+    }
+
+    #[test]
+    fn a_node_that_only_the_driver_sees_has_not_joined() {
+        let node = |number: usize| Node { name: format!("storage0{number}"), address: format!("10.99.0.3{number}"), roles: vec![Role::Storage], labels: vec![] };
+        let nodes: Vec<Node> = (1..=3).map(node).collect();
+        let peer = |number: usize, word: &str| format!("\nHostname: 10.99.0.3{number}\nUuid: x\nState: Peer in Cluster ({word})\n");
+        let view = |peers: [String; 2]| output(0, &format!("Number of Peers: 2\n{}", peers.concat()), "");
+        let (up, down) = ("Connected", "Disconnected");
+        let own = view([peer(2, up), peer(3, up)]);
+        let two = view([peer(1, up), peer(3, up)]);
+        let pairs = |three: Output| all_see(&nodes[1], &[(&nodes[0], &own), (&nodes[1], &two), (&nodes[2], &three)]);
+        assert_eq!(pairs(view([peer(1, up), peer(2, up)])), Ok(()));
+        assert_eq!(pairs(view([peer(1, up), peer(2, down)])), Err("storage03 and storage02 are not connected yet".into()));
+        let late = view([peer(1, down), peer(3, up)]);
+        let found = all_see(&nodes[1], &[(&nodes[0], &own), (&nodes[1], &late)]);
+        assert_eq!(found, Err("storage02 and storage01 are not connected yet".into()));
+        // Not in the pool yet, or without an answer: it is waited for by its own step.
+        assert_eq!(pairs(output(1, "", "Connection failed.")), Ok(()));
     }
 }

@@ -264,6 +264,25 @@ fn old_files_are_not_built_upon() {
 }
 
 #[test]
+fn what_an_attempt_left_in_bricks_is_built_upon() {
+    let mut fixture = ha();
+    for node in ["storage01", "storage02"] {
+        fixture.world.directory(node, "/data/brick");
+        fixture.world.directory(node, "/data/brick/.glusterfs");
+    }
+    let mut lab = Lab::<Gluster>::new(fixture);
+    assert_eq!(argv(&step(&lab, "create:data")).last().map(String::as_str), Some("force"));
+    assert!(lab.converge().unwrap_or_else(|trouble| panic!("{trouble}")).is_done());
+
+    // With a file in it, it is no attempt.
+    let mut fixture = ha();
+    fixture.world.directory("storage01", "/data/brick");
+    fixture.world.directory("storage01", "/data/brick/.glusterfs");
+    fixture.world.write("storage01", "/data/brick/.glusterfs/health_check", "");
+    assert_eq!(codes(&refused(fixture)), ["gluster.brick-not-empty"]);
+}
+
+#[test]
 fn every_mistake_of_the_file_is_told_at_once() {
     let offer = |storage: usize, config: &str| guest::storage_offer::<Gluster>(Lab::<Gluster>::new(fixture(storage, config)).input());
     let told = |storage: usize, config: &str| {

@@ -294,7 +294,9 @@ fn create(world: &mut World, run: &Invocation, name: &str, rest: &[&str]) -> Out
         if !on_root && parent != "/data" && !world.at(&node).directories.contains_key(parent) {
             return failed(&format!("Failed to create brick directory for brick {brick}. Reason : No such file or directory"));
         }
-        if world.text(&node, &format!("{path}/.glusterfs/health_check")).is_some() {
+        // The mark that an attempt leaves is on the directory itself.
+        let marked = world.at(&node).directories.contains_key(&format!("{path}/.glusterfs"));
+        if !force && (marked || world.text(&node, &format!("{path}/.glusterfs/health_check")).is_some()) {
             return failed(&format!("{brick} is already part of a volume"));
         }
         world.write(&node, &format!("{path}/.glusterfs/health_check"), "");
