@@ -250,6 +250,7 @@ impl Engine {
     /// Waits until a node answers again.
     async fn back(&self, node: &str, within: Duration) -> Result<(), String> {
         let until = Instant::now() + within;
+        self.fleet.forget(node).await;
         loop {
             self.fleet.retry().await;
             let answer = self.fleet.look(vec![(node.to_owned(), Look::Probe(Probe::Os))]).await.pop();

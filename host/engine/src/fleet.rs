@@ -67,6 +67,13 @@ impl Fleet {
         }
     }
 
+    /// Forgets the connection to a node that was silenced: it would be waited for until its keepalives run out.
+    pub async fn forget(&self, node: &str) {
+        if let Some(door) = self.doors.get(node) {
+            *door.link.lock().await = None;
+        }
+    }
+
     /// Nodes that could not be reached so far, with the reason.
     pub async fn missing(&self) -> BTreeMap<String, Problem> {
         let mut missing = BTreeMap::new();
