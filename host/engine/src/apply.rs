@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arcus_contract::actions::Action;
+use arcus_contract::facts::{Fact, Probe, Request};
 use arcus_contract::types::Role;
 use arcus_plan::sequence::State;
 use arcus_plan::standing::Standing;
+use arcus_plugin::Wanted;
 
 use crate::engine::Engine;
 use crate::event::Event;
@@ -17,6 +20,8 @@ use crate::run::{Performer, RoundEnd, journal_fault};
 
 /// A plan that is not through after so many rounds never will be.
 const MAX_ROUNDS: usize = 20;
+/// So many runs back, steps that were left open are still decided.
+const DECIDES: usize = 20;
 
 /// What the operator adds to a plain yes.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +104,7 @@ impl Engine {
             // The plan that was just approved asked the same a moment ago; later rounds ask other things.
             let mut outlook = self.pass(number == 1).await?;
             if number == 1 {
-                self.decide(&outlook, journal, state)?;
+                self.decide(&outlook, journal, state).await?;
             }
             self.keep_to_envelope(approved, &outlook)?;
             if let Some(item) = outlook.sequence.items().iter().find(|item| {
@@ -288,23 +293,43 @@ impl Engine {
         Ok(())
     }
 
-    /// Steps of the last run that were begun and of which no end is told: decided by what is seen now.
-    fn decide(&self, outlook: &Outlook, journal: &Journal, state: &cap_std::fs::Dir) -> Result<(), Fault> {
-        let runs = Journal::runs(state).unwrap_or_default();
-        let Some(last) = runs.iter().rev().find(|run| run.as_str() != journal.run()) else { return Ok(()) };
-        let entries = Journal::read(state, last).unwrap_or_default();
+    /// Steps of earlier runs that were begun and of which no end is told: decided by what is seen now. A run that came to nothing
+    /// before it could decide leaves them to the next.
+    async fn decide(&self, outlook: &Outlook, journal: &Journal, state: &cap_std::fs::Dir) -> Result<(), Fault> {
         let mut decided = Vec::new();
-        for (plugin, step, node) in Journal::open_steps(&entries) {
-            let found = outlook.sequence.items().iter().find(|item| item.plugin == plugin && item.step.id == step);
-            let as_seen = match found.map(|item| (&item.state, &item.standing)) {
-                Some((State::LeftOut, _)) => "done",
-                Some((_, Standing::Open(_))) => "not-done",
-                Some((_, Standing::Satisfied)) => "done",
-                _ => "unknown",
-            };
-            decided.push(Entry::Decided { run: last.clone(), plugin, step, node, as_seen: as_seen.into(), at: now() });
+        let mut settled: BTreeSet<(String, String)> = BTreeSet::new();
+        let runs = Journal::runs(state).unwrap_or_default();
+        for run in runs.iter().rev().filter(|run| run.as_str() != journal.run()).take(DECIDES) {
+            let entries = Journal::read(state, run).unwrap_or_default();
+            for (plugin, step, node) in Journal::open_steps(&entries) {
+                if !settled.insert((plugin.clone(), step.clone())) {
+                    continue;
+                }
+                let found = outlook.sequence.items().iter().find(|item| item.plugin == plugin && item.step.id == step);
+                let as_seen = match found.map(|item| (&item.state, &item.standing, &item.step.action)) {
+                    Some((State::LeftOut, ..) | (_, Standing::Satisfied, _)) => "done",
+                    Some((_, Standing::Open(_), Action::Job(_))) if self.is_running(&plugin, &step, &node).await => "running",
+                    Some((_, Standing::Open(_), _)) => "not-done",
+                    _ => "unknown",
+                };
+                decided.push(Entry::Decided { run: run.clone(), plugin, step, node, as_seen: as_seen.into(), at: now() });
+            }
+            // What came later in time has had the last word on these.
+            settled.extend(entries.into_iter().filter_map(|entry| match entry {
+                Entry::Intent { plugin, step, .. } => Some((plugin, step)),
+                Entry::Decided { plugin, step, as_seen, .. } if as_seen == "done" || as_seen == "not-done" => Some((plugin, step)),
+                _ => None,
+            }));
         }
         journal.write_all(&decided).map_err(|error| journal_fault(&error))
+    }
+
+    /// Whether a step is a job that goes on at its node.
+    async fn is_running(&self, plugin: &str, step: &str, node: &str) -> bool {
+        let (_, round) = self.round();
+        let request = Request { node: node.to_owned(), probe: Probe::Job(step.to_owned()) };
+        let answer = round.look(vec![Wanted::new(plugin, request)]).await.pop();
+        matches!(answer, Some(Ok(Fact::Job(Some(job)))) if job.running)
     }
 }
 
