@@ -55,6 +55,9 @@ impl Engine {
     /// # Errors
     /// What failed, what is in the way, or who holds the lock. Nothing is taken back: the next apply goes on from here.
     pub async fn apply(&self, approved: &Proposal, options: &ApplyOptions) -> Result<Applied, Fault> {
+        if let Some(fault) = approved.refusal() {
+            return Err(fault);
+        }
         let unaccepted: Vec<String> = approved.risks().into_iter().filter(|risk| !options.accept.contains(risk)).collect();
         if !unaccepted.is_empty() {
             let message = format!("this plan puts at risk what a plain yes does not cover: {}", unaccepted.join(", "));
@@ -130,6 +133,10 @@ impl Engine {
             self.keep_groups_whole(&mut outlook).await;
             let waiting = outlook.sequence.waiting();
             self.emit(Event::Round { number, steps: waiting });
+            if number == 1 && waiting > 0 {
+                let touched = outlook.sequence.items().iter().filter(|item| item.state == State::Waiting && self.within_limit(&item.step));
+                self.raise_fence(held, &touched.map(|item| item.step.node.as_str()).collect()).await?;
+            }
             if waiting > 0 {
                 performer.secrets(&outlook).await?;
             }
@@ -288,7 +295,9 @@ impl Engine {
         if silent * 2 > managers.len() || missing.len() * 5 > nodes {
             let names: Vec<&str> = missing.keys().map(String::as_str).collect();
             let message = format!("{} of {nodes} nodes cannot be reached ({}): maybe it is this machine that is cut off, so nothing was changed", missing.len(), names.join(", "));
-            return Err(Fault::new(Kind::Unreachable, "apply.cut-off", message).help("when you are sure, --despite-unreachable"));
+            let mut fault = Fault::new(Kind::Unreachable, "apply.cut-off", message).help("when you are sure, --despite-unreachable");
+            fault.troubles.extend(missing.into_values().map(|problem| Trouble::of(None, problem)));
+            return Err(fault);
         }
         Ok(())
     }

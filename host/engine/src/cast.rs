@@ -58,6 +58,8 @@ impl Cast {
             }
             None => None,
         };
+        let relaxable: Vec<&str> = preflight.iter().flat_map(|role| relaxable(role.plugin.manifest())).collect();
+        diagnostics.extend(file.unknown_relaxations(cluster, &relaxable));
         if !diagnostics.is_empty() {
             return Err(Fault::file(diagnostics));
         }
@@ -117,6 +119,12 @@ impl Cast {
         }
         found.into_result()
     }
+}
+
+/// Ids of the checks that `preflight.relax` may name, from the manifest of the plugin that makes them.
+fn relaxable(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    let ids = manifest.schema.pointer("/properties/relax/items/examples").and_then(|ids| ids.as_array());
+    ids.into_iter().flatten().filter_map(|id| id.as_str())
 }
 
 /// What plugins found wrong, put to its place in the file where it has one.

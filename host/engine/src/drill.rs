@@ -27,6 +27,8 @@ const REBOOT: Duration = Duration::from_secs(180);
 pub struct PowerHook {
     /// Program and leading arguments.
     pub argv: Vec<String>,
+    /// All of its environment: what Arcus itself was told there (passwords, tokens) is not for it.
+    pub environment: Vec<(String, std::ffi::OsString)>,
 }
 
 /// What to drill.
@@ -340,6 +342,7 @@ async fn hook(options: &DrillOptions, word: &str, node: &str) -> Result<(), Stri
     let (program, arguments) = hook.argv.split_first().ok_or("the power hook is empty")?;
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).arg(word).arg(node).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    command.env_clear().envs(hook.environment.iter().map(|(name, value)| (name, value)));
     let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
     match output {
         Ok(Ok(output)) if output.status.success() => Ok(()),

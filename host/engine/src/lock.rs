@@ -1,5 +1,6 @@
 //! The lock lies on the managers, so that two checkouts, or a laptop that wakes up, cannot both change the cluster.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind, Trouble};
 use crate::fleet::Fleet;
 
 /// A lock without a heartbeat for so long counts as left behind.
@@ -170,18 +171,43 @@ impl Engine {
             return Err(match self.holder().await? {
                 Some(holder) => held_by(&holder),
                 None => {
-                    let why = outcomes.into_iter().flatten().find_map(|outcome| match outcome {
-                        Outcome::Failed(failure) | Outcome::Refused(failure) => Some(failure.message),
-                        _ => None,
-                    });
-                    let message = format!("the lock was taken on {taken} of {} managers, {majority} are needed{}", managers.len(), why.map(|why| format!(": {why}")).unwrap_or_default());
-                    Fault::new(Kind::Locked, "lock.not-taken", message)
+                    let message = format!("the lock was taken on {taken} of {} managers, {majority} are needed", managers.len());
+                    let mut fault = Fault::new(Kind::Locked, "lock.not-taken", message);
+                    for (node, outcome) in managers.iter().zip(outcomes) {
+                        let Some(Outcome::Failed(failure) | Outcome::Refused(failure)) = outcome else { continue };
+                        // Its own disk, not another run.
+                        if failure.code == "state.failed" {
+                            fault.kind = Kind::Input;
+                        }
+                        let tail = (!failure.tail.is_empty()).then(|| String::from_utf8_lossy(&failure.tail).into_owned());
+                        fault.troubles.push(Trouble { code: failure.code, message: failure.message, node: Some(node.clone()), tail, ..Trouble::default() });
+                    }
+                    fault
                 }
             });
         }
         let fenced = CancellationToken::new();
         let beat = tokio::spawn(beat(self.fleet.clone(), managers.clone(), run.to_owned(), fenced.clone()));
         Ok(Held { fleet: self.fleet.clone(), managers, run: run.to_owned(), epoch, beat, fenced })
+    }
+
+    /// Raises the fence on these nodes, all at once: what cannot keep even that (a full disk, one that went read-only) is told before
+    /// anything was changed anywhere. Who lost the link meanwhile is told by its steps.
+    pub(crate) async fn raise_fence(&self, held: &Held, nodes: &BTreeSet<&str>) -> Result<(), Fault> {
+        let task = || Task { id: "fence".into(), change: Change::Nothing, timeout: Duration::from_secs(20) };
+        let batch = || Batch { fence: Some(held.fence()), tasks: vec![task()], ..Batch::default() };
+        let ends = join_all(nodes.iter().map(|node| async move { self.fleet.run(node, &batch(), &mut Quiet).await })).await;
+        let told = ends.into_iter().filter_map(Result::err).filter(|lost| lost.code == "node.no-state");
+        let troubles: Vec<Trouble> = told
+            .map(|lost| Trouble {
+                code: lost.code.into(),
+                message: lost.reason,
+                help: Some("make room on its disk, or have it mounted writable again; nothing was changed".into()),
+                node: Some(lost.node),
+                ..Trouble::default()
+            })
+            .collect();
+        if troubles.is_empty() { Ok(()) } else { Err(Fault { kind: Kind::Input, troubles, diagnostics: vec![] }) }
     }
 
     /// Takes a lock away from a run that is known to be gone. The epoch stays: should that run live after all, it is fenced.

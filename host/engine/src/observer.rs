@@ -9,7 +9,6 @@ use arcus_contract::types::Problem;
 use arcus_node::{Look, Seen};
 use arcus_plan::likeness;
 use arcus_plan::manifest::{Manifest, Query, Secret};
-use arcus_plan::pattern;
 use arcus_plan::standing::CONTENT_LIMIT;
 use arcus_plugin::{Fetch, Wanted};
 use async_trait::async_trait;
@@ -85,8 +84,8 @@ impl Observer {
                 let Some(known) = known else {
                     return Err(problem("node.denied", format!("no manifest has a query `{}`", query.id), &wanted.request));
                 };
-                let argv = pattern::fill(&known.argv, &query.args).map_err(|reason| problem("node.denied", reason, &wanted.request))?;
-                Ok(Look::Command { argv, timeout_s: known.timeout_s, limit: OUTPUT_LIMIT })
+                let (argv, stdin) = known.filled(&query.args).map_err(|reason| problem("node.denied", reason, &wanted.request))?;
+                Ok(Look::Command { argv, stdin, timeout_s: known.timeout_s, limit: OUTPUT_LIMIT })
             }
             probe => Ok(Look::Probe(probe.clone())),
         }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use similar::TextDiff;
 
 use crate::engine::Engine;
-use crate::fault::{Fault, Trouble};
+use crate::fault::{Fault, Kind, Trouble};
 use crate::journal::{Entry, Journal};
 use crate::pass::{Outlook, named};
 
@@ -28,6 +28,9 @@ pub struct Proposal {
     pub later: Vec<PlannedLater>,
     /// What will not be done, and why: nodes that did not answer, things that are somebody else's.
     pub blocked: Vec<PlannedLater>,
+    /// Things that are somebody else's, or missing on this side. While there is one, nothing is applied at all: half a cluster
+    /// that waits for it would be worse than none.
+    pub refused: Vec<Trouble>,
     /// How many steps are so already.
     pub satisfied: usize,
     /// What plugins and the file's rules want the operator to know.
@@ -113,6 +116,12 @@ pub struct Diff {
 }
 
 impl Proposal {
+    /// Why this plan cannot be applied, where something is in its way that only the operator can remove.
+    pub fn refusal(&self) -> Option<Fault> {
+        let troubles = self.refused.clone();
+        (!troubles.is_empty()).then_some(Fault { kind: Kind::Input, troubles, diagnostics: vec![] })
+    }
+
     /// Whether nothing is left to do, now or later.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty() && self.later.is_empty()
@@ -151,7 +160,15 @@ impl Engine {
     pub(crate) async fn propose(&self, outlook: &Outlook) -> Proposal {
         let past = self.past();
         let (mut steps, mut later, mut blocked, mut satisfied) = (vec![], vec![], vec![], 0);
+        let mut refused = Vec::new();
         for (place, item) in outlook.sequence.items().iter().enumerate() {
+            // What is done once and has failed is told by its plugin, and leaves the rest alone.
+            if let Standing::Refused(problem) = &item.standing
+                && !item.step.once
+                && self.within_limit(&item.step)
+            {
+                refused.push(Trouble { step: Some(item.step.id.clone()), ..Trouble::of(Some(&item.plugin), problem.clone()) });
+            }
             match (&item.state, &item.standing) {
                 (State::LeftOut, _) => satisfied += 1,
                 (_, Standing::Later(why)) => later.push(postponed(item, why)),
@@ -176,6 +193,7 @@ impl Engine {
             steps,
             later,
             blocked,
+            refused,
             satisfied,
             warnings,
             relaxed: self.cluster.relax.iter().map(|relaxed| relaxed.name.clone()).collect(),

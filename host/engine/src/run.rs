@@ -221,7 +221,20 @@ impl<'a> Performer<'a> {
         let intents: Vec<Entry> = going.iter().map(|(_, item)| intent(item)).collect();
         self.journal.write_all(&intents).map_err(|error| journal_fault(&error))?;
 
-        let mut sink = |event: NodeEvent| self.tell(&going, event);
+        // What is done with its last command is told then, not when the batch is through.
+        let mut starts = vec![begun; going.len()];
+        let mut told: Vec<Option<Result<Ended, Fault>>> = going.iter().map(|_| None).collect();
+        let mut sink = |event: NodeEvent| match event {
+            NodeEvent::Begin { task } if task < going.len() => {
+                starts[task] = Instant::now();
+                self.tell(&going, event);
+            }
+            NodeEvent::End { task, outcome: Outcome::Done(_) } if task < going.len() && ends_with_its_command(&going[task].1.step) => {
+                let (place, item) = &going[task];
+                told[task] = Some(self.ended(item, *place, State::Done, StepEnd::Done, starts[task]));
+            }
+            event => self.tell(&going, event),
+        };
         let batch = Batch { fence: Some(self.held.fence()), tasks, ..Batch::default() };
         let result = self.engine.fleet.run(&node, &batch, &mut sink).await;
         let (outcomes, lost) = match result {
@@ -233,6 +246,10 @@ impl<'a> Performer<'a> {
                 Some(Outcome::Done(_)) => {
                     if let Some(path) = change::touches(&item.step) {
                         self.touched.lock().expect("no panic while held").entry(node.clone()).or_default().insert(path.to_owned());
+                    }
+                    if let Some(told) = told[number].take() {
+                        ends.push(told?);
+                        continue;
                     }
                     self.follow(role, &item.step).await?
                 }
@@ -265,7 +282,7 @@ impl<'a> Performer<'a> {
                     }
                 },
             };
-            ends.push(self.ended(item, *place, state, end, begun)?);
+            ends.push(self.ended(item, *place, state, end, starts[number])?);
         }
         Ok(ends)
     }
@@ -460,6 +477,11 @@ impl<'a> Performer<'a> {
         });
         Ok(Ended { place, state, end })
     }
+}
+
+/// Nothing is followed or waited for after the command.
+fn ends_with_its_command(step: &Step) -> bool {
+    step.goal.is_none() && !matches!(step.action, Action::Job(_))
 }
 
 fn intent(item: &Item) -> Entry {

@@ -114,9 +114,9 @@ fn what_children_print_stays_theirs() {
     let batch = Batch {
         tasks: vec![command(&["cat", &path], b""), command(&["sh", "-c", &format!("cat {path} >&2; exec cat {path} -")], forged.as_bytes())],
         looks: vec![
-            Look::Command { argv: vec!["cat".into(), path.clone()], timeout_s: 5, limit: 1000 },
-            Look::Command { argv: vec!["sh".into(), "-c".into(), "printf 'a\\000b'; printf x >&2; exit 7".into()], timeout_s: 5, limit: 1000 },
-            Look::Command { argv: vec!["sh".into(), "-c".into(), "cat; echo read".into()], timeout_s: 5, limit: 1000 },
+            Look::Command { argv: vec!["cat".into(), path.clone()], stdin: String::new(), timeout_s: 5, limit: 1000 },
+            Look::Command { argv: vec!["sh".into(), "-c".into(), "printf 'a\\000b'; printf x >&2; exit 7".into()], stdin: String::new(), timeout_s: 5, limit: 1000 },
+            Look::Command { argv: vec!["sh".into(), "-c".into(), "cat; echo read".into()], stdin: String::new(), timeout_s: 5, limit: 1000 },
             Look::Content { path, limit: 1000 },
         ],
         ..Batch::default()

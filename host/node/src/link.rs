@@ -232,7 +232,7 @@ impl ConnectError {
             }
             Self::Setup { .. } => "Correct this on the machine Arcus runs on.".into(),
             Self::Sudo { code: "node.sudo-refused", .. } => "Give the right password for sudo.".into(),
-            Self::Sudo { user, .. } => format!("Let {user} run everything through sudo (`{user} ALL=(ALL) NOPASSWD: ALL`), or log in as root."),
+            Self::Sudo { user, .. } => format!("Let {user} run everything through sudo (`{user} ALL=(ALL) NOPASSWD: ALL`), give its password if it has the right, or log in as root."),
             Self::Bastion { cause, .. } => cause.help(),
         }
     }

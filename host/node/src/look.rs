@@ -10,10 +10,12 @@ pub enum Look {
     /// A probe of the contract. `Query` and `FileIs` are the engine's to resolve (into `Command`, and `Probe(File)` or
     /// `Content`): here they are answered with the problem `look.unresolved`.
     Probe(Probe),
-    /// A read-only command of a manifest: [`Seen::Fact`]`(Fact::Query)`. No stdin, killed after its time.
+    /// A read-only command of a manifest: [`Seen::Fact`]`(Fact::Query)`. Killed after its time.
     Command {
         /// Program and arguments.
         argv: Vec<String>,
+        /// What it is fed, without NULs; nothing when empty.
+        stdin: String,
         /// Seconds it may take.
         timeout_s: u32,
         /// Bytes of each stream that are kept.

@@ -311,6 +311,23 @@ async fn the_lock_excludes_and_the_fence_stops() {
 }
 
 #[tokio::test]
+async fn a_full_disk_is_no_other_run() {
+    for shell in SHELLS {
+        let node = node(shell).await;
+        fs::create_dir(node.path("state")).unwrap();
+        symlink("/dev/full", node.path("state/epoch.new")).unwrap();
+        let batch = Batch { fence: Some(Fence { epoch: 1, run: "a".into() }), tasks: vec![task("one", command(&["touch", &node.path("ran")]))], ..Batch::default() };
+        let lost = node.link.run(&batch, &mut Quiet).await.unwrap_err();
+        assert!(lost.code == "node.no-state" && lost.reason.contains("No space left on device") && lost.untouched, "{shell:?}: {lost:?}");
+        assert!(!fs::exists(node.path("ran")).unwrap() && !fs::exists(node.path("state/epoch")).unwrap());
+        symlink("/dev/full", node.path("state/epoch.new")).unwrap();
+        let Outcome::Failed(failure) = node.change(take("a", 1, 60)).await else { panic!("{shell:?}") };
+        assert_eq!(failure.code, "state.failed");
+        assert!(String::from_utf8_lossy(&failure.tail).contains("No space left on device"), "{shell:?}: {failure:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_is_fenced_in_its_middle() {
     let node = node(&["sh"]).await;
     let epoch = node.path("state/epoch");

@@ -27,7 +27,7 @@ fn file(path: &str, content: u32) -> Look {
 }
 
 fn query(argv: &[&str]) -> Look {
-    Look::Command { argv: argv.iter().map(|word| (*word).to_owned()).collect(), timeout_s: 2, limit: 1000 }
+    Look::Command { argv: argv.iter().map(|word| (*word).to_owned()).collect(), stdin: String::new(), timeout_s: 2, limit: 1000 }
 }
 
 async fn look(node: &Node, looks: Vec<Look>) -> Vec<Answer> {
@@ -198,12 +198,25 @@ async fn queries() {
     }
 }
 
+#[tokio::test]
+async fn a_command_is_fed_what_it_was_given() {
+    for shell in SHELLS {
+        let node = node(shell).await;
+        let fed = |stdin: &str| Look::Command { argv: vec!["cat".into()], stdin: stdin.into(), timeout_s: 2, limit: 1000 };
+        let text = "SELECT 'it''s $HOME' FROM t;\n\\\n";
+        let answers = look(&node, vec![fed(text), fed(""), fed("no newline")]).await;
+        for (answer, wanted) in answers.iter().zip([text, "", "no newline"]) {
+            assert!(matches!(fact(answer), Fact::Query(out) if out.stdout == wanted.as_bytes()), "{shell:?}: {answer:?}");
+        }
+    }
+}
+
 /// What hangs costs only its own answer.
 #[tokio::test]
 async fn late_answers_are_problems_and_the_rest_stands() {
     let node = node(&["sh"]).await;
     let batch = Batch {
-        looks: vec![Look::Probe(Probe::Hardware), Look::Command { argv: vec!["sleep".into(), "30".into()], timeout_s: 60, limit: 10 }],
+        looks: vec![Look::Probe(Probe::Hardware), Look::Command { argv: vec!["sleep".into(), "30".into()], stdin: String::new(), timeout_s: 60, limit: 10 }],
         look_within: Duration::from_secs(2),
         ..Batch::default()
     };
@@ -227,7 +240,7 @@ async fn what_cannot_be_asked_is_answered_here() {
             Look::Probe(Probe::Package("$(reboot)".into())),
             Look::Probe(Probe::Service(ServiceProbe { name: "--all".into(), newer_than: vec![] })),
             Look::Probe(Probe::Neighbour("; reboot".into())),
-            Look::Command { argv: vec![], timeout_s: 1, limit: 1 },
+            Look::Command { argv: vec![], stdin: String::new(), timeout_s: 1, limit: 1 },
         ],
     )
     .await;

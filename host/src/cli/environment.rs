@@ -43,6 +43,11 @@ impl Environment {
         self.variables.iter().filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value))).filter(|(name, _)| !name.is_empty())
     }
 
+    /// What a program of the operator's is given: all but what was meant for us alone.
+    pub fn for_hooks(&self) -> Vec<(String, OsString)> {
+        self.variables.iter().filter(|(name, _)| !name.starts_with("ARCUS_")).cloned().collect()
+    }
+
     /// <https://no-color.org>
     pub fn no_color(&self) -> bool {
         self.get("NO_COLOR").is_some()
@@ -104,6 +109,12 @@ mod tests {
         assert!(!environment.no_color());
         let secrets: Vec<_> = environment.beginning("ARCUS_SECRET_").map(|(name, _)| plugin_word(name)).collect();
         assert_eq!(secrets, ["auth-pass"]);
+    }
+
+    #[test]
+    fn passwords_meant_for_us_go_no_further() {
+        let environment = Environment::of(&[("ARCUS_PASSWORD", "hush"), ("PDU_TOKEN", "the hook's own")]);
+        assert_eq!(environment.for_hooks(), [("PDU_TOKEN".to_owned(), "the hook's own".into())]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Config {
     /// By address instead of multicast.
     #[serde(default = "default_unicast")]
     pub unicast: bool,
-    /// Of the first gateway.
+    /// Of the first gateway by name.
     #[serde(default = "default_priority")]
     pub priority: u8,
     /// How health is looked at.

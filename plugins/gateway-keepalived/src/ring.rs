@@ -71,10 +71,12 @@ impl<'a> Ring<'a> {
     }
 }
 
-/// The gateways in the order of the file; the managers, where none is named.
+/// The gateways by name, so that priorities do not move with the lines of the file; the managers, where none is named.
 pub fn gateways(cluster: &Cluster<Config>) -> Vec<&Node> {
     let named = cluster.role(Role::Gateway);
-    if named.is_empty() { cluster.role(Role::Manage) } else { named }
+    let mut gateways = if named.is_empty() { cluster.role(Role::Manage) } else { named };
+    gateways.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    gateways
 }
 
 fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {

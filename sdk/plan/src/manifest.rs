@@ -131,6 +131,25 @@ pub struct Query {
     pub timeout_s: u32,
 }
 
+impl Query {
+    /// The command with a request's arguments in its holes, and what it is fed (nothing when empty).
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn filled(&self, args: &[String]) -> Result<(Vec<String>, String), String> {
+        let repeats = self.argv.iter().any(|word| word.ends_with(">..."));
+        let split = if repeats { args.len() } else { pattern::holes(&self.argv).min(args.len()) };
+        let (head, tail) = args.split_at(split);
+        let argv = pattern::fill(&self.argv, head)?;
+        let stdin = match &self.stdin {
+            Some(stdin) => pattern::fill_text(stdin, tail)?,
+            None if tail.is_empty() => String::new(),
+            None => return Err("it has more arguments than holes".into()),
+        };
+        Ok((argv, stdin))
+    }
+}
+
 fn ten() -> u32 {
     10
 }

@@ -165,7 +165,7 @@ fn names(receipt: &[u8], path: &str) -> bool {
 
 fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Option<u64>) -> Standing {
     use arcus_contract::actions::Over;
-    let refused = |message: String| Standing::Refused(problem(step, "mount.foreign", message));
+    let refused = |message: String, help: &str| Standing::Refused(Problem { help: Some(help.into()), ..problem(step, "mount.foreign", message) });
     let same = |mount: &&Mounted| mount.source == wanted.source && same_type(&mount.fstype, &wanted.fstype);
     let replaced = |mount: &&Mounted| matches!(&wanted.over, Over::Mount(source) if *source == mount.source);
     let here = |mount: &&Mounted| mount.target == wanted.target;
@@ -174,18 +174,18 @@ fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Opti
     let persistent = mounts.iter().filter(here).find(|mount| mount.fstab.is_some());
     for mount in [live, persistent].into_iter().flatten() {
         if !same(&mount) && !replaced(&mount) {
-            return refused(format!(
-                "{} on {} is {} ({}), not {} ({}): Arcus does not cover or replace it",
+            let is = if mount.live { "is" } else { "is in fstab as" };
+            let message = format!(
+                "{} on {} {is} {} ({}), not {} ({}): Arcus does not cover or replace it",
                 wanted.target, step.node, mount.source, mount.fstype, wanted.source, wanted.fstype
-            ));
+            );
+            return refused(message, "if nobody needs it any more, unmount it and take its line out of /etc/fstab");
         }
     }
     match live {
         None if entries.is_some_and(|entries| entries > 0) && wanted.over == Over::Nothing => {
-            return refused(format!(
-                "{} on {} holds files and nothing is mounted there: mounting would hide them",
-                wanted.target, step.node
-            ));
+            let message = format!("{} on {} holds files and nothing is mounted there: mounting would hide them", wanted.target, step.node);
+            return refused(message, "move them to another place");
         }
         None => return Standing::Open("not mounted".into()),
         Some(mount) if !same(&mount) => return Standing::Open(format!("{} is mounted", mount.source)),

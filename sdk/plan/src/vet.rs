@@ -112,15 +112,7 @@ pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
         Probe::Query(query) => match manifest.query(&query.id) {
             None => denied(format!("grant.query with id = {:?}", query.id)),
             Some(known) => {
-                let split = pattern::holes(&known.argv).min(query.args.len());
-                let repeats = known.argv.iter().any(|word| word.ends_with(">..."));
-                let (head, tail) = if repeats { (&query.args[..], &query.args[..0]) } else { query.args.split_at(split) };
-                let fits = pattern::fill(&known.argv, head).map(drop).and_then(|()| match &known.stdin {
-                    Some(stdin) => pattern::fill_text(stdin, tail).map(drop),
-                    None if tail.is_empty() => Ok(()),
-                    None => Err("it has more arguments than holes".into()),
-                });
-                fits.or_else(|reason| denied(format!("query {:?} with these arguments: {reason}", query.id)))
+                known.filled(&query.args).map(drop).or_else(|reason| denied(format!("query {:?} with these arguments: {reason}", query.id)))
             }
         },
         _ => Ok(()),

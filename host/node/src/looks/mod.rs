@@ -145,7 +145,7 @@ pub fn render(looks: &[Look], layout: &Layout) -> Gathering {
 
 /// Looks by kind, with their places.
 #[derive(Default)]
-struct Sorted {
+struct Sorted<'a> {
     clock: Vec<usize>,
     os: Vec<usize>,
     hardware: Vec<usize>,
@@ -170,11 +170,11 @@ struct Sorted {
     locks: Vec<usize>,
     secrets: Vec<(usize, String)>,
     records: Vec<(usize, String)>,
-    commands: Vec<(usize, Vec<String>, u32, u32)>,
+    commands: Vec<query::Command<'a>>,
 }
 
-impl Sorted {
-    fn add(&mut self, at: usize, look: &Look) {
+impl<'a> Sorted<'a> {
+    fn add(&mut self, at: usize, look: &'a Look) {
         match look {
             Look::Probe(probe) => match probe {
                 Probe::Os => self.os.push(at),
@@ -198,7 +198,7 @@ impl Sorted {
                 Probe::Holders(path) => self.holders.push((at, path.clone())),
                 Probe::FileIs(_) | Probe::Query(_) => {}
             },
-            Look::Command { argv, timeout_s, limit } => self.commands.push((at, argv.clone(), *timeout_s, *limit)),
+            Look::Command { argv, stdin, timeout_s, limit } => self.commands.push(query::Command { at, argv, stdin, timeout_s: *timeout_s, limit: *limit }),
             Look::Content { path, limit } => self.contents.push((at, path.clone(), *limit)),
             Look::Names { directory, prefix } => self.names.push((at, directory.clone(), prefix.clone())),
             Look::Lock => self.locks.push(at),
@@ -248,9 +248,9 @@ fn check(look: &Look) -> Result<(), Problem> {
             path(directory)?;
             if prefix.contains(['/', '\0', '\n']) { Err(bad("a prefix of a name has a slash")) } else { Ok(()) }
         }
-        Look::Command { argv, .. } => {
-            if argv.first().is_none_or(|program| program.is_empty() || program.starts_with('-')) || !argv.iter().all(|word| quote::is_argument(word)) {
-                return Err(bad("a command has no program, or a NUL in an argument"));
+        Look::Command { argv, stdin, .. } => {
+            if argv.first().is_none_or(|program| program.is_empty() || program.starts_with('-')) || !argv.iter().chain([stdin]).all(|word| quote::is_argument(word)) {
+                return Err(bad("a command has no program, or a NUL in an argument or in what it is fed"));
             }
             Ok(())
         }

@@ -8,14 +8,25 @@ use super::{Gathering, Parts, fact, missing_tool, problem};
 use crate::quote;
 use crate::script::Piece;
 
-pub fn render(all: &mut Gathering, commands: &[(usize, Vec<String>, u32, u32)]) {
-    for (at, argv, timeout_s, limit) in commands.iter().cloned() {
+/// A command among the looks.
+pub struct Command<'a> {
+    /// Its place among them.
+    pub at: usize,
+    pub argv: &'a [String],
+    pub stdin: &'a str,
+    pub timeout_s: u32,
+    pub limit: u32,
+}
+
+pub fn render(all: &mut Gathering, commands: &[Command<'_>]) {
+    for &Command { at, argv, stdin, timeout_s, limit } in commands {
         let id = all.ids(3);
         let limit = limit.min(8 << 20);
+        let program = argv[0].clone();
         all.private = true;
         all.patience += Duration::from_secs(u64::from(timeout_s) + 3);
-        all.line(Piece::Query, &format!("ask {id} {} {limit} {}", timeout_s.max(1), quote::words(argv.iter().map(String::as_str))));
-        all.parser(move |parts| fact(vec![at], read(parts, id, limit, &argv[0], timeout_s).map(Fact::Query)));
+        all.line(Piece::Query, &format!("ask {id} {} {limit} {} {}", timeout_s.max(1), quote::words([stdin]), quote::words(argv.iter().map(String::as_str))));
+        all.parser(move |parts| fact(vec![at], read(parts, id, limit, &program, timeout_s).map(Fact::Query)));
     }
 }
 

@@ -1,10 +1,10 @@
-# ask ID SECONDS LIMIT COMMAND...: runs it, both streams apart. Killed when it says more than the limit, or takes longer.
+# ask ID SECONDS LIMIT STDIN COMMAND...: runs it, both streams apart. Killed when it says more than the limit, or takes longer.
 ask() {
-  i=$1 t=$2 l=$3; shift 3
+  i=$1 t=$2 l=$3; f=/dev/null; if [ -n "$4" ]; then f=$d/i; printf %s "$4" >"$f"; fi; shift 4
   if ! command -v "$1" >/dev/null 2>&1; then say "$i" 127 "missing"; return; fi
   first_uptime; u=$R
   : >"$d/o"; : >"$d/e"; : >"$d/s"
-  { { { timeout -k 2 "$t" "$@" </dev/null 3>&- 4>&- 5>&-; echo $? >"$d/s"; } 2>&1 >&5 | head -c $((l + 1)) >"$d/e"; } 5>&1 | head -c $((l + 1)) >"$d/o"; } 4>&- 2>/dev/null
+  { { { timeout -k 2 "$t" "$@" <"$f" 3>&- 4>&- 5>&-; echo $? >"$d/s"; } 2>&1 >&5 | head -c $((l + 1)) >"$d/e"; } 5>&1 | head -c $((l + 1)) >"$d/o"; } 4>&- 2>/dev/null
   r=; { read -r r <"$d/s"; } 2>/dev/null
   first_uptime
   case $r in

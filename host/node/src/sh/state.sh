@@ -21,8 +21,10 @@ lock_take() {
   holder; h=$R
   stored_epoch
   if [ "$R" -gt "$2" ] || { [ "$R" = "$2" ] && [ "$h" != "$1" ]; }; then refused lock.epoch "epoch $R was seen here already"; return; fi
-  printf '%s\n' "$2" >"$S/epoch.new" && mv -f "$S/epoch.new" "$S/epoch" && { printf '%s\n' "$1"; "$5"; } >"$S/lock.new" && mv -f "$S/lock.new" "$S/lock" ||
-    { failed state.failed "$S cannot be written"; return; }
+  # By a program, which says why it cannot.
+  printf '%s\n' "$2" | tee "$S/epoch.new" >/dev/null && mv -f "$S/epoch.new" "$S/epoch" &&
+    { printf '%s\n' "$1"; "$5"; } | tee "$S/lock.new" >/dev/null && mv -f "$S/lock.new" "$S/lock" ||
+    { rm -f "$S/epoch.new" "$S/lock.new"; failed state.failed "$S cannot be written"; return; }
   # Records of old runs: the newest 20 stay.
   # shellcheck disable=SC2012
   if [ -d "$S/steps" ]; then (cd "$S/steps" && ls -t | tail -n +21 | while IFS= read -r f; do rm -f -- "./$f"; done); fi

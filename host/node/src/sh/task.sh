@@ -40,7 +40,11 @@ fence() {
   R=0; { read -r R <"$S/epoch"; } 2>/dev/null
   case $R in '' | *[!0-9]*) R=0 ;; esac
   if [ "$R" -gt "$E" ]; then printf '@%s f 0 0 %s\n%s\n' "$N" "${#R}" "$R" >&3; exit 0; fi
-  if [ "$R" != "$E" ]; then printf '%s\n' "$E" >"$S/epoch.new" && mv -f "$S/epoch.new" "$S/epoch"; fi
+  # By a program: it says why it cannot, as on a full disk, where making a file goes well and filling it does not.
+  if [ "$R" != "$E" ] && ! { printf '%s\n' "$E" | tee "$S/epoch.new" >/dev/null 2>"$o" && mv -f "$S/epoch.new" "$S/epoch" 2>>"$o"; }; then
+    x=$(cat "$o"); rm -f "$S/epoch.new"
+    printf '@%s f 1 0 %s\n%s\n' "$N" "${#x}" "$x" >&3; exit 0
+  fi
   exec 9>&-
 }
 

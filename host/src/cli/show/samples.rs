@@ -82,6 +82,7 @@ pub fn proposal() -> Proposal {
             why: "storage03 did not answer".into(),
             disrupts: vec![],
         }],
+        refused: vec![],
         satisfied: 12,
         warnings: vec![Trouble {
             code: "gateway.vrid-unknown".into(),

@@ -38,6 +38,10 @@ async fn perform(context: &Context, args: &Apply, work: &Work) -> Result<(), Fau
         return Err(Fault::new(Kind::Pending, "apply.other-plan", "the saved plan is not the plan any more, so nothing was done").help("look at what has changed, then `arcus plan --out FILE` again"));
     }
     console.say(show::plan::plan(&proposal, console.terminal().err));
+    // Nobody is asked about what will not be done.
+    if let Some(fault) = proposal.refusal() {
+        return Err(fault);
+    }
     if proposal.is_empty() && proposal.blocked.is_empty() {
         console.data(safe!("nothing to do"));
     } else {

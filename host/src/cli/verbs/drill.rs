@@ -13,6 +13,7 @@ pub async fn run(context: &Context, args: &DrillVip) -> Result<(), Fault> {
         return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there is: blackout"));
     }
     let power_hook = args.power_hook.as_deref().map(words).transpose()?;
+    let power_hook = power_hook.map(|argv| PowerHook { argv, environment: context.environment.for_hooks() });
     let work = Work::open(context).await?;
     let result = perform(context, args, power_hook, &work).await;
     work.end(context).await;
@@ -52,9 +53,9 @@ async fn perform(context: &Context, args: &DrillVip, power_hook: Option<PowerHoo
 }
 
 /// The operator's program, split into words. No shell is involved.
-fn words(command: &str) -> Result<PowerHook, Fault> {
+fn words(command: &str) -> Result<Vec<String>, Fault> {
     match shlex::split(command) {
-        Some(argv) if !argv.is_empty() => Ok(PowerHook { argv }),
+        Some(argv) if !argv.is_empty() => Ok(argv),
         _ => Err(Fault::new(Kind::Input, "cli.power-hook", "--power-hook names no program, or a quote in it does not end")),
     }
 }
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_hook_is_words_and_not_a_shell_line() {
-        assert_eq!(words("/opt/pdu --host 'my pdu' ; rm -rf $HOME").unwrap().argv, ["/opt/pdu", "--host", "my pdu", ";", "rm", "-rf", "$HOME"]);
+        assert_eq!(words("/opt/pdu --host 'my pdu' ; rm -rf $HOME").unwrap(), ["/opt/pdu", "--host", "my pdu", ";", "rm", "-rf", "$HOME"]);
         assert!(words("").is_err() && words("'x").is_err());
     }
 }

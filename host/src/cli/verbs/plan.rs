@@ -27,5 +27,5 @@ pub async fn run(context: &Context, args: &Plan) -> Result<(), Fault> {
         saved::write(path, &work.cluster, &proposal)?;
         console.note(safe!("saved as {}", Foreign::line(&path.display().to_string())));
     }
-    Ok(())
+    proposal.refusal().map_or(Ok(()), Err)
 }
