@@ -176,7 +176,7 @@ impl Engine {
                     for (node, outcome) in managers.iter().zip(outcomes) {
                         let Some(Outcome::Failed(failure) | Outcome::Refused(failure)) = outcome else { continue };
                         // Its own disk, not another run.
-                        if failure.code == "state.failed" {
+                        if matches!(failure.code.as_str(), "state.failed" | "node.no-space") {
                             fault.kind = Kind::Input;
                         }
                         let tail = (!failure.tail.is_empty()).then(|| String::from_utf8_lossy(&failure.tail).into_owned());
@@ -200,7 +200,7 @@ impl Engine {
         let told = ends.into_iter().filter_map(Result::err).filter(|lost| lost.code == "node.no-state");
         let troubles: Vec<Trouble> = told
             .map(|lost| Trouble {
-                code: lost.code.into(),
+                code: if lost.reason.contains("No space left on device") { "node.no-space".into() } else { lost.code.into() },
                 message: lost.reason,
                 help: Some("make room on its disk, or have it mounted writable again; nothing was changed".into()),
                 node: Some(lost.node),

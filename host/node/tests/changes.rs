@@ -322,7 +322,7 @@ async fn a_full_disk_is_no_other_run() {
         assert!(!fs::exists(node.path("ran")).unwrap() && !fs::exists(node.path("state/epoch")).unwrap());
         symlink("/dev/full", node.path("state/epoch.new")).unwrap();
         let Outcome::Failed(failure) = node.change(take("a", 1, 60)).await else { panic!("{shell:?}") };
-        assert_eq!(failure.code, "state.failed");
+        assert_eq!(failure.code, "node.no-space");
         assert!(String::from_utf8_lossy(&failure.tail).contains("No space left on device"), "{shell:?}: {failure:?}");
     }
 }
