@@ -114,6 +114,8 @@ impl<'a> Case<'a> {
                 let message = format!("step {}: the answer at place {place} is of another kind", self.step);
                 Verdict::Failed(crate::problem("plugin.goal", message))
             }),
+            // The node did answer, and what could tell is not installed on it yet.
+            Err(problem) if problem.code == "query.missing" => Err(Verdict::Unmet(format!("{}: {}", seen.request.node, problem.message))),
             Err(problem) => Err(Verdict::Unmet(format!("{} did not answer: {}", seen.request.node, problem.message))),
         }
     }
