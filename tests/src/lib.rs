@@ -1,7 +1,9 @@
 //! What the scenarios in `tests/` share: a lab, and operators in it who use the built binary as anybody would.
 
 mod checkout;
+mod picture;
 mod program;
+mod scenes;
 
 use std::path::PathBuf;
 
@@ -9,7 +11,9 @@ use anyhow::{Context, Result, ensure};
 use arcus_lab::{Base, NodeSpec, Options, World, nodes_of};
 
 pub use checkout::Checkout;
+pub use picture::{Allowed, Difference, Picture, unexplained};
 pub use program::{Ended, Running};
+pub use scenes::Scenes;
 
 /// The top of the workspace.
 #[must_use]

@@ -274,6 +274,11 @@ impl World {
         command
     }
 
+    /// Where this process finds a path of the world's mounts, such as [`Node::upper`], to read what is there.
+    pub fn outside(&self, path: &Path) -> PathBuf {
+        Path::new("/proc").join(self.saved.init.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// `ssh` to a node as root, with its key pinned; the command's words go through the node's shell, as ssh does it.
     pub fn ssh(&self, node: &str) -> Result<Command> {
         let address = self.node(node)?.address();
