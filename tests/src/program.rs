@@ -88,6 +88,12 @@ impl Running {
         self.stderr.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors
