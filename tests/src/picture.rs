@@ -13,6 +13,8 @@ use rustix::fs::{lgetxattr, llistxattr};
 use sha2::{Digest, Sha256};
 
 const LOOK: &str = include_str!("look.sh");
+/// What the kernel notes on an overlay for itself, also when a file is only looked at.
+const OVERLAY: [&str; 4] = ["trusted.overlay.origin", "trusted.overlay.impure", "trusted.overlay.nlink", "trusted.overlay.uuid"];
 
 /// What was to be seen: on which node, what, and how it was.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -210,6 +212,7 @@ fn attributes(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let Ok(length) = llistxattr(path, &mut names[..]) else { return BTreeMap::new() };
     let names = names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty());
     names
+        .filter(|name| !OVERLAY.iter().any(|own| own.as_bytes() == *name))
         .filter_map(|name| {
             let mut value = vec![0; 64 << 10];
             let length = lgetxattr(path, CString::new(name).ok()?, &mut value[..]).ok()?;

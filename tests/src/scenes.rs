@@ -20,7 +20,7 @@ impl Scenes {
         let word = if result.is_ok() { "ok" } else { "FAILED" };
         eprintln!("{word:>8}  {name} ({:.1} s)", began.elapsed().as_secs_f32());
         if let Err(error) = result {
-            self.failed.push(format!("{name}: {error:?}"));
+            self.failed.push(format!("{name}: {error:#}"));
         }
     }
 
