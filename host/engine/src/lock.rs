@@ -180,7 +180,8 @@ impl Engine {
                             fault.kind = Kind::Input;
                         }
                         let tail = (!failure.tail.is_empty()).then(|| String::from_utf8_lossy(&failure.tail).into_owned());
-                        fault.troubles.push(Trouble { code: failure.code, message: failure.message, node: Some(node.clone()), tail, ..Trouble::default() });
+                        let help = Some("the lock lies on the managers: make room on the disk of this one, or have it mounted writable again".into());
+                        fault.troubles.push(Trouble { code: failure.code, message: failure.message, help, node: Some(node.clone()), tail, ..Trouble::default() });
                     }
                     fault
                 }

@@ -31,6 +31,9 @@ struct Wish {
     role: Role,
 }
 
+/// Below this a node cannot even take what is installed first.
+const ROOM: u64 = GB;
+
 /// One for each path: the largest of the node's roles.
 fn wishes(seen: &Seen<'_>) -> Vec<Wish> {
     let mut wishes: Vec<Wish> = Vec::new();
@@ -54,6 +57,12 @@ pub fn check(seen: &Seen<'_>, checks: &mut Checks) {
         let title = format!("{} is large enough", wish.path);
         checks.on(seen.node, wish.id, title).judge(&seen.mounts, |mounts| judge(wish, &wishes, mounts));
     }
+    checks.on(seen.node, "disk-room", "there is room on the system's disk").judge(&seen.mounts, |mounts| {
+        let found = ["/", "/var/lib", "/usr"].iter().filter_map(|path| holder(mounts, path));
+        let Some(mount) = found.min_by_key(|mount| mount.free_bytes) else { return arcus_sdk::unknown("no filesystem holds /") };
+        let said = format!("{} has {} of {} GB left ({})", mount.target, tenths(mount.free_bytes, GB), tenths(mount.size_bytes, GB), mount.source);
+        if mount.free_bytes >= ROOM { passed(said) } else { failed(format!("{said}: make room there, at least {} GB", ROOM / GB)) }
+    });
     let kept = ["/var/lib/docker", "/opt/rainbond"];
     if seen.is_member() {
         checks.on(seen.node, "disk-type", "containers and the platform's data lie on a local disk").judge(&seen.mounts, |mounts| {

@@ -19,7 +19,7 @@ use arcus_sdk::prelude::*;
 use seen::Seen;
 
 /// Ids of the checks, for `preflight.relax`.
-pub const CHECKS: [&str; 30] = [
+pub const CHECKS: [&str; 31] = [
     "answers",
     "cidr-overlap",
     "cpu",
@@ -28,6 +28,7 @@ pub const CHECKS: [&str; 30] = [
     "disk-docker",
     "disk-grlocaldata",
     "disk-opt-rainbond",
+    "disk-room",
     "disk-root",
     "disk-type",
     "dns",
