@@ -30,6 +30,9 @@ use crate::vault::{Known, NodeFiles, Vault};
 /// First pause between two looks at a goal, and the longest.
 const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
+/// A node that has not answered for so long is not waited for any more; its job goes on.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What a round came to.
 #[derive(Default)]
 pub struct RoundEnd {
@@ -218,6 +221,14 @@ impl<'a> Performer<'a> {
         if going.is_empty() {
             return Ok(ends);
         }
+        // Looking again takes its time, and the operator may not want it any more.
+        if self.engine.stop.is_cancelled() || self.held.fenced().is_cancelled() {
+            let why = "interrupted before it began".to_owned();
+            for (place, item) in &going {
+                ends.push(self.ended(item, *place, State::Blocked(why.clone()), StepEnd::Held(why.clone()), begun)?);
+            }
+            return Ok(ends);
+        }
         let intents: Vec<Entry> = going.iter().map(|(_, item)| intent(item)).collect();
         self.journal.write_all(&intents).map_err(|error| journal_fault(&error))?;
 
@@ -362,7 +373,7 @@ impl<'a> Performer<'a> {
     async fn follow_job(&self, role: &crate::cast::Role, step: &Step, status_lies: bool) -> Result<(), StepEnd> {
         let until = Instant::now() + Duration::from_secs(u64::from(step.timeout_s));
         let mut pause = POLL.0;
-        let mut silent_since: Option<Instant> = None;
+        let mut heard = Instant::now();
         let mut last = String::new();
         loop {
             match self.job(role, step).await {
@@ -379,7 +390,7 @@ impl<'a> Performer<'a> {
                     };
                 }
                 Ok(Fact::Job(Some(job))) => {
-                    silent_since = None;
+                    heard = Instant::now();
                     let line = last_line(&job.tail);
                     if !line.is_empty() && line != last {
                         last.clone_from(&line);
@@ -389,11 +400,13 @@ impl<'a> Performer<'a> {
                 Ok(Fact::Job(None)) => return Err(StepEnd::Failed(problem(step, "job.gone", "the job's folder is gone from the node".into()))),
                 Ok(_) => return Err(StepEnd::Failed(problem(step, "answer.shape", "the node answered something else than was asked".into()))),
                 Err(found) => {
-                    let since = *silent_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() > Duration::from_secs(60) {
+                    // From the last answer on: that the link is gone shows only after a while.
+                    if heard.elapsed() > SILENCE {
                         let why = format!("{} has not answered for a minute; the job goes on without us: {}", step.node, found.message);
                         return Err(StepEnd::Unknown(why));
                     }
+                    let what = format!("no answer for {} s: {}", heard.elapsed().as_secs(), found.message);
+                    self.engine.emit(Event::StepWaits { plugin: role.plugin.name().into(), step: step.id.clone(), node: step.node.clone(), what });
                     self.engine.fleet.retry().await;
                 }
             }
