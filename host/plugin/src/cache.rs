@@ -2,10 +2,15 @@
 //!
 //! Whoever can write here can run code as the operator, so a folder or file that others can write is refused. The digest
 //! in each entry is against damage (wasmtime accepts a flipped bit in machine code), not against an attacker.
+//!
+//! Code is mapped from its file instead of being read: a plugin is there in half the time, and takes memory for what runs of it only.
+//! So entries are never written to, only put in place whole and removed; and the digest stands behind the code, which is to
+//! begin on a page.
 
 use std::{
+    fs::File,
     io::{Read as _, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::{fd::AsRawFd as _, unix::fs::DirBuilderExt as _},
     path::{Path, PathBuf},
 };
 
@@ -15,8 +20,9 @@ use cap_std::{
 };
 use sha2::{Digest as _, Sha256};
 
-const MAGIC: &[u8; 16] = b"arcus-compiled-1";
-const HEADER: usize = MAGIC.len() + 32;
+const MAGIC: &[u8; 16] = b"arcus-compiled-2";
+/// What stands behind the code: the magic word and the seal.
+const TRAILER: usize = MAGIC.len() + 32;
 /// An 8 MiB plugin compiles to less.
 const MAX_ENTRY: u64 = 128 << 20;
 /// Entries kept; the least recently written go first.
@@ -70,12 +76,13 @@ impl CacheError {
     }
 }
 
-/// Compiled code that was found in the cache whole.
-pub(crate) struct Artefact(Vec<u8>);
+/// Compiled code that was found in the cache whole, in a file that stays open.
+pub(crate) struct Artefact(File);
 
 impl Artefact {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0[HEADER..]
+    /// Leads to the file that was looked at, whatever becomes of its name, as long as this lives.
+    pub(crate) fn path(&self) -> PathBuf {
+        format!("/dev/fd/{}", self.0.as_raw_fd()).into()
     }
 }
 
@@ -100,7 +107,7 @@ impl Cache {
         let mut options = OpenOptions::new();
         // A pipe in its place must not hold us up.
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-        let mut file = self.dir.open_with(key, &options).ok()?;
+        let file = self.dir.open_with(key, &options).ok()?;
         let meta = file.metadata().ok()?;
         if !meta.is_file() || meta.len() > MAX_ENTRY {
             return None;
@@ -109,14 +116,12 @@ impl Cache {
             tracing::warn!(folder = %self.path.display(), key, reason, "compiled plugin ignored: not private");
             return None;
         }
-        let mut bytes = Vec::with_capacity(meta.len().try_into().ok()?);
-        file.read_to_end(&mut bytes).ok()?;
-        let (header, body) = bytes.split_at_checked(HEADER)?;
-        if header[..MAGIC.len()] != MAGIC[..] || header[MAGIC.len()..] != seal(key, body)[..] {
+        let mut file = file.into_std();
+        if !is_whole(&mut file, meta.len(), key).unwrap_or(false) {
             tracing::warn!(folder = %self.path.display(), key, "compiled plugin ignored: damaged");
             return None;
         }
-        Some(Artefact(bytes))
+        Some(Artefact(file))
     }
 
     /// Writes the entry beside and renames it, so nobody sees half of it.
@@ -128,9 +133,9 @@ impl Cache {
             options.write(true).create_new(true).mode(0o600);
             let _ = self.dir.remove_file(&name);
             let mut file = self.dir.open_with(&name, &options)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&seal(key, code))?;
             file.write_all(code)?;
+            file.write_all(MAGIC)?;
+            file.write_all(&seal(key).chain_update(code).finalize())?;
             self.dir.rename(&name, &self.dir, key)
         })();
         if written.is_err() {
@@ -155,9 +160,26 @@ impl Cache {
     }
 }
 
-/// Over the name as well: one entry in another's place is as wrong as a flipped bit.
-fn seal(key: &str, code: &[u8]) -> [u8; 32] {
-    Sha256::new().chain_update(key).chain_update([0]).chain_update(code).finalize().into()
+/// Over the name as well: one entry in another's place is as wrong as a flipped bit. The code is still to be added.
+fn seal(key: &str) -> Sha256 {
+    Sha256::new().chain_update(key).chain_update([0])
+}
+
+/// Whether a file holds code and its seal, read in pieces.
+fn is_whole(file: &mut File, size: u64, key: &str) -> std::io::Result<bool> {
+    let Some(code) = size.checked_sub(TRAILER as u64) else { return Ok(false) };
+    let mut seal = seal(key);
+    let mut left = file.take(code);
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match left.read(&mut piece)? {
+            0 => break,
+            read => seal.update(&piece[..read]),
+        }
+    }
+    let mut trailer = [0; TRAILER];
+    file.read_exact(&mut trailer)?;
+    Ok(trailer[..MAGIC.len()] == MAGIC[..] && trailer[MAGIC.len()..] == seal.finalize()[..])
 }
 
 /// Why something of this owner and mode cannot be trusted.
