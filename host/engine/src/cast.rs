@@ -8,8 +8,12 @@ use arcus_contract::handoffs::{Handed, Input, PlatformDemand};
 use arcus_contract::types::Problem;
 use arcus_plan::manifest::{self, Manifest};
 use arcus_plugin::{Embedded, Failure, Plugin, Sandbox, Source};
+use futures::future::join_all;
 
 use crate::fault::{Fault, Kind, Trouble};
+
+/// The plugin that inspects the machines; files do not name it.
+const PREFLIGHT: &str = "preflight";
 
 /// A plugin and what each of its functions is given.
 pub struct Role {
@@ -40,19 +44,22 @@ impl Cast {
         if !unknown.is_empty() {
             return Err(Fault::file(unknown));
         }
+        let inspects = known.contains(&PREFLIGHT);
+        // All at once: every command waits for this.
+        let names = cluster.uses().map(|used| used.plugin.as_str()).chain(inspects.then_some(PREFLIGHT));
+        let mut loaded = join_all(names.map(|name| load(sandbox, embedded, cluster, name, &read))).await.into_iter();
         let mut diagnostics = Vec::new();
         let mut roles = Vec::new();
-        for used in cluster.uses() {
-            let plugin = load(sandbox, embedded, cluster, &used.plugin, &read).await?;
+        for (used, plugin) in cluster.uses().zip(&mut loaded) {
+            let plugin = plugin?;
             expect_concern(&plugin, used)?;
             match file.config(&used.pointer, &plugin.manifest().schema) {
                 Ok(config) => roles.push(Role { input: input(cluster, &config), plugin, pointer: used.pointer.clone() }),
                 Err(found) => diagnostics.extend(found),
             }
         }
-        let preflight = match known.iter().find(|name| **name == "preflight") {
-            Some(name) => {
-                let plugin = load(sandbox, embedded, cluster, name, &read).await?;
+        let preflight = match loaded.next().transpose()? {
+            Some(plugin) => {
                 let config = serde_json::json!({});
                 Some(Role { input: input(cluster, &config), plugin, pointer: "/preflight".into() })
             }

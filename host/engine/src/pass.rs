@@ -1,5 +1,6 @@
 //! One planning pass: all plugins plan at once, every step is vetted, and what is so already is left out.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -56,7 +57,8 @@ impl Engine {
         if ahead {
             let known = self.asked.known(&self.folder);
             let of_cluster = |wanted: &Wanted| self.cluster.node(&wanted.request.node).is_some();
-            round.look(known.into_iter().filter(of_cluster).collect()).await;
+            let known: Vec<Wanted> = known.into_iter().filter(of_cluster).collect();
+            round.fetch(&known).await;
         }
         let plans = self.plans(&round).await?;
         self.vet(&plans)?;
@@ -82,22 +84,28 @@ impl Engine {
         let node_files = observer.node_files();
         self.refuse_conflicts(&secrets)?;
 
-        let snapshot = round.snapshot();
-        if ahead {
-            self.asked.keep(&self.folder, snapshot.iter().map(|(wanted, _)| wanted.clone()));
-        }
-        tracing::debug!(round_trips = round.fetches(), questions = snapshot.len(), "looked");
+        let (mut asked, mut questions) = (Vec::new(), 0);
         let mut unanswered = BTreeMap::new();
-        for (wanted, answer) in snapshot {
-            if let Err(problem) = answer
-                && is_nodes_fault(&problem)
-            {
-                unanswered.entry(wanted.request.node.clone()).or_insert(problem);
+        round.each(|wanted, answer| {
+            questions += 1;
+            if ahead {
+                asked.push(wanted.clone());
             }
+            if let Err(problem) = answer
+                && is_nodes_fault(problem)
+            {
+                unanswered.entry(wanted.request.node.clone()).or_insert_with(|| problem.clone());
+            }
+        });
+        tracing::debug!(round_trips = round.fetches(), questions, "looked");
+        if ahead {
+            self.asked.keep(&self.folder, asked.into_iter());
         }
+        // Of a hundred nodes this is much, and `answers` has what is needed of it.
+        drop((round, observer));
 
         let (mut ordered, mut seen, mut roles, mut warnings, mut stated) = (vec![], vec![], vec![], vec![], vec![]);
-        for (place, (role, desired)) in self.cast.roles.iter().zip(&plans).enumerate() {
+        for (place, (role, desired)) in self.cast.roles.iter().zip(plans).enumerate() {
             let name = role.plugin.name().to_owned();
             let mut looked = Vec::with_capacity(desired.steps.len());
             let mut goals = Vec::new();
@@ -109,7 +117,7 @@ impl Engine {
                 }
                 looked.push(targets);
             }
-            let verdicts = judge(role, &desired.steps, &goals).await?;
+            let verdicts = weigh(role, &desired.steps, goals).await?;
             let contents = self.vault.contents(role.plugin.manifest(), &node_files);
             let mut steps = Vec::with_capacity(desired.steps.len());
             for (number, (step, targets)) in desired.steps.iter().zip(looked).enumerate() {
@@ -122,8 +130,8 @@ impl Engine {
                 seen.push(targets);
                 roles.push(place);
             }
-            warnings.extend(desired.warnings.iter().map(|warning| (name.clone(), warning.clone())));
-            stated.push((name.clone(), desired.steps.clone()));
+            warnings.extend(desired.warnings.into_iter().map(|warning| (name.clone(), warning)));
+            stated.push((name.clone(), desired.steps));
             ordered.push((name, steps));
         }
         let sequence = Sequence::new(ordered).map_err(|tangle| {
@@ -193,38 +201,49 @@ impl Engine {
     }
 }
 
-/// Judges the goals of one plugin in one call. With each verdict: why it cannot be trusted, when a node did not answer.
-pub(crate) async fn judge(
-    role: &Role,
-    steps: &[Step],
-    goals: &[(usize, Vec<(Request, Answer)>)],
-) -> Result<HashMap<usize, (Verdict, Option<Problem>)>, Fault> {
+/// Per step: its verdict, and why that cannot be trusted, when a node did not answer.
+type Judged = HashMap<usize, (Verdict, Option<Problem>)>;
+/// A step's place, and the answers to what its goal looks at.
+type Goal = (usize, Vec<(Request, Answer)>);
+
+/// Judges the goals of one plugin in one call.
+pub(crate) async fn judge(role: &Role, steps: &[Step], goals: &[Goal]) -> Result<Judged, Fault> {
+    weigh(role, steps, goals.to_vec()).await
+}
+
+/// The same, with answers that nobody needs afterwards.
+async fn weigh(role: &Role, steps: &[Step], goals: Vec<Goal>) -> Result<Judged, Fault> {
     if goals.is_empty() {
         return Ok(HashMap::new());
     }
     let mut seen: Vec<Seen> = Vec::new();
     let mut places: HashMap<Request, u32> = HashMap::new();
     let mut cases = Vec::with_capacity(goals.len());
+    let mut doubts = Vec::with_capacity(goals.len());
     for (number, goal) in goals {
-        let step = &steps[*number];
+        let step = &steps[number];
+        let doubt = goal.iter().filter_map(|(_, answer)| answer.as_ref().err()).find(|problem| is_nodes_fault(problem));
+        doubts.push((number, doubt.cloned()));
         let mut indices = Vec::with_capacity(goal.len());
         for (request, answer) in goal {
-            let index = *places.entry(request.clone()).or_insert_with(|| {
-                seen.push(Seen { request: request.clone(), answer: answer.clone() });
-                seen.len() as u32 - 1
+            indices.push(match places.entry(request) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    seen.push(Seen { request: new.key().clone(), answer });
+                    *new.insert(seen.len() as u32 - 1)
+                }
             });
-            indices.push(index);
         }
         let expect = step.goal.as_ref().map(|goal| goal.expect.clone()).unwrap_or_default();
         cases.push(Weighing { step: step.id.clone(), expect, seen: indices });
     }
+    drop(places);
     let verdicts = role.plugin.judge(&role.input, &cases, &seen).await.map_err(|error| Fault::one(Kind::Step, broken(&error)))?;
     if verdicts.len() != cases.len() {
         let message = format!("{} goals were put to {}, {} verdicts came back", cases.len(), role.plugin.name(), verdicts.len());
         return Err(Fault::new(Kind::Step, "plugin.contract-broken", message));
     }
-    let doubt = |goal: &[(Request, Answer)]| goal.iter().filter_map(|(_, answer)| answer.as_ref().err()).find(|problem| is_nodes_fault(problem)).cloned();
-    Ok(goals.iter().zip(verdicts).map(|((number, goal), verdict)| (*number, (verdict, doubt(goal)))).collect())
+    Ok(doubts.into_iter().zip(verdicts).map(|((number, doubt), verdict)| (number, (verdict, doubt))).collect())
 }
 
 /// What the goal of a step looks at.

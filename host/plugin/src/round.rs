@@ -129,6 +129,12 @@ impl Round {
 
     /// What the host itself wants to know, from the same snapshot; fetched now where it is not known.
     pub async fn look(&self, wanted: Vec<Wanted>) -> Vec<Answer> {
+        self.fetch(&wanted).await;
+        self.0.lock().answers(&wanted)
+    }
+
+    /// Takes into the snapshot what is not known yet.
+    pub async fn fetch(&self, wanted: &[Wanted]) {
         let unknown = {
             let mut state = self.0.lock();
             let unknown = state.unknown(wanted.iter());
@@ -136,14 +142,19 @@ impl Round {
             unknown
         };
         let found = self.0.fetched(unknown).await;
-        let mut state = self.0.lock();
-        state.learn(found);
-        state.answers(&wanted)
+        self.0.lock().learn(found);
     }
 
     /// All that was asked and answered so far, in no particular order.
     pub fn snapshot(&self) -> Vec<(Wanted, Answer)> {
         self.0.lock().snapshot.iter().map(|(wanted, answer)| (wanted.clone(), answer.clone())).collect()
+    }
+
+    /// Shows all that was asked and answered so far, in no particular order, without copying it.
+    pub fn each(&self, mut see: impl FnMut(&Wanted, &Answer)) {
+        for (wanted, answer) in &self.0.lock().snapshot {
+            see(wanted, answer);
+        }
     }
 
     /// How many times nodes were asked.
