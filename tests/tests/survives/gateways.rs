@@ -29,6 +29,11 @@ pub fn seen(world: &World, nodes: &[&str]) -> Result<Vec<Gate>> {
     nodes.iter().map(|name| gate(&world.node(name)?)).collect()
 }
 
+/// Which start of keepalived runs, on each.
+pub fn starts(world: &World, nodes: &[&str]) -> Result<Vec<String>> {
+    nodes.iter().map(|name| world.node(name)?.sh("systemctl show -p InvocationID -p ExecMainPID keepalived.service; stat -c %y /etc/keepalived/keepalived.conf")).collect()
+}
+
 fn gate(node: &Node<'_>) -> Result<Gate> {
     let file = node.sh("cat /etc/keepalived/keepalived.conf")?;
     let written = file.lines().find_map(|line| line.trim().strip_prefix("advert_int ")).context("the file has no interval")?;
