@@ -232,16 +232,19 @@ impl Engine {
     }
 }
 
-/// Shows others that we live. A refusal means that another run took over.
+/// Shows others that we live. A refusal means that another run took over. Each manager hears of us on its own: one that is silent
+/// would be waited for, and meanwhile the lock would grow old on the others.
 async fn beat(fleet: Arc<Fleet>, managers: Vec<String>, run: String, fenced: CancellationToken) {
-    loop {
-        tokio::time::sleep(BEAT_EVERY).await;
-        let outcomes = all(&fleet, &managers, |_| Change::LockBeat { run: run.clone() }).await;
-        if outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Fenced { .. })) {
-            fenced.cancel();
-            return;
+    let beats = managers.iter().map(async |node| {
+        while !fenced.is_cancelled() {
+            tokio::time::sleep(BEAT_EVERY).await;
+            let outcomes = all(&fleet, std::slice::from_ref(node), |_| Change::LockBeat { run: run.clone() }).await;
+            if outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Fenced { .. })) {
+                fenced.cancel();
+            }
         }
-    }
+    });
+    join_all(beats).await;
 }
 
 fn held_by(holder: &Holder) -> Fault {
