@@ -100,7 +100,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     for folder in files(&root.join("plugins"))? {
-        if !folder.join("Cargo.toml").is_file() {
+        if !folder.join("Cargo.toml").is_file() || is_library(&folder)? {
             continue;
         }
         let source = source(&folder)?;
@@ -113,9 +113,20 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
     Ok(sources)
 }
 
+fn cargo(folder: &Path) -> Result<toml::Table> {
+    let path = folder.join("Cargo.toml");
+    fs::read_to_string(&path)?.parse().with_context(|| path.display().to_string())
+}
+
+/// A crate without a manifest that gives no module: what plugins share.
+fn is_library(folder: &Path) -> Result<bool> {
+    let types = cargo(folder)?.get("lib").and_then(|lib| lib.get("crate-type")).cloned();
+    Ok(types.is_none() && !folder.join("manifest.toml").exists())
+}
+
 fn source(folder: &Path) -> Result<Source> {
     let path = folder.join("Cargo.toml");
-    let cargo: toml::Table = fs::read_to_string(&path)?.parse().with_context(|| path.display().to_string())?;
+    let cargo = cargo(folder)?;
     let package = cargo.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
     let package = package.with_context(|| format!("{} names no package", path.display()))?.to_owned();
     let path = folder.join("manifest.toml");

@@ -47,7 +47,7 @@ impl Plugin for Calico {
 
 impl Network for Calico {
     fn offer(cluster: &Cluster<Config>) -> Result<NetworkOffer, Vec<Problem>> {
-        let problems = pods::mistakes(cluster);
+        let problems = pods::SHARE.mistakes(cluster, &cluster.config.pods, members(cluster).len());
         if problems.is_empty() {
             Ok(NetworkOffer { kind: "calico".into(), pods: cluster.config.pods.clone(), by_platform: true })
         } else {

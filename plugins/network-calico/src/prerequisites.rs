@@ -1,6 +1,7 @@
 //! What calico needs of a node before the platform is installed: forwarding, and the kernel's IPIP tunnels.
 
 use crate::{Config, members, pods};
+use arcus_network::found;
 use arcus_sdk::prelude::*;
 
 /// BGP.
@@ -8,19 +9,21 @@ pub const BGP: u16 = 179;
 
 /// All that should be so on the nodes; problems where another network is in the way.
 pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) {
-    for problem in pods::mistakes(cluster) {
+    let members = members(cluster);
+    let mut batch = cluster.batch();
+    let seen = batch.each(members.iter().copied(), (probe::interfaces(), probe::routes(), probe::sockets(), tunnels()));
+    let search = found::search(cluster, &members, &mut batch);
+    let mut got = batch.send();
+    let seen = got.take(seen);
+    let others = found::others(cluster, &members, "calico", search, &mut got);
+    for problem in pods::SHARE.mistakes(cluster, &cluster.config.pods, members.len()).into_iter().chain(others) {
         plan.problem(problem);
     }
-    let range = pods::range(&cluster.config);
-    let members = members(cluster);
-    let seen = cluster.ask_many(
-        members.iter().copied(),
-        (probe::interfaces(), probe::routes(), probe::sockets(), tunnels()),
-    );
+    let range = pods::SHARE.range(&cluster.config.pods);
     for node in members {
         let (interfaces, routes, sockets, tunnels) = seen.of(node);
         if let (Ok(range), Known(interfaces), Known(routes)) = (&range, interfaces, routes) {
-            for problem in pods::used_on(node, range, interfaces, routes) {
+            for problem in pods::SHARE.used_on(cluster, node, range, interfaces, routes) {
                 plan.problem(problem);
             }
         }

@@ -156,6 +156,37 @@ fn networks_that_only_the_nodes_know_are_refused_too() {
 }
 
 #[test]
+fn another_network_that_is_there_is_an_error_before_any_change() {
+    type Leave = fn(&mut World);
+    let cases: [(&str, &str, Leave); 4] = [
+        ("manage01 has flannel", "the installer's", |world| {
+            world.directory("manage01", "/opt/rainbond/rainbond-ansible/roles/rainvar/defaults");
+            world.write("manage01", "/opt/rainbond/.rainbond.success", "5.1\n");
+            world.write("manage01", DEPLOYED, "CLUSTER_NETWORK: flannel\n");
+        }),
+        ("compute01 has flannel", "flannel.service runs", |world| world.machine("compute01").unit("flannel.service").active = true),
+        ("compute01 has flannel", "10-flannel.conflist is there", |world| {
+            world.directory("compute01", "/opt/rainbond/etc/cni");
+            world.write("compute01", "/opt/rainbond/etc/cni/10-flannel.conflist", "{}");
+        }),
+        ("compute01 has midonet", "midolman.service runs", |world| world.machine("compute01").unit("midolman.service").active = true),
+    ];
+    for (says, how, leave) in cases {
+        let mut world = bare_world();
+        leave(&mut world);
+        let Err(Trouble::Refused(problems)) = Lab::<Calico>::new(fixture(world)).plan() else { panic!("{how}: it was planned") };
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].code, "calico.other-network");
+        assert!(problems[0].message.contains(says) && problems[0].message.contains(how), "{problems:?}");
+    }
+    // An installer that did not come to its end chose nothing yet.
+    let mut world = bare_world();
+    world.directory("manage01", "/opt/rainbond/rainbond-ansible/roles/rainvar/defaults");
+    world.write("manage01", DEPLOYED, "CLUSTER_NETWORK: flannel\n");
+    assert!(Lab::<Calico>::new(fixture(world)).plan().is_ok());
+}
+
+#[test]
 fn bare_nodes_are_prepared_and_storage_is_left_alone() {
     let mut lab = Lab::<Calico>::new(fixture(bare_world()));
     assert!(lab.converge().unwrap().is_done());
