@@ -32,6 +32,19 @@ pub fn arcus() -> Result<PathBuf> {
     Ok(arcus)
 }
 
+/// A plugin that is never embedded, built from its folder in the workspace as a stranger builds one.
+///
+/// # Errors
+/// When it does not build.
+pub fn component(folder: &str) -> Result<PathBuf> {
+    let out = root().join("target/tests").join(folder.replace('/', "-")).with_extension("wasm");
+    std::fs::create_dir_all(out.parent().context("no folder")?)?;
+    let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root()).args(["run", "--quiet", "--package", "xtask", "--", "component"]).arg(root().join(folder)).arg(&out);
+    Running::start(format!("building {folder}"), &mut cargo)?.end(std::time::Duration::from_secs(400))?.code(0)?;
+    Ok(out)
+}
+
 /// The file that the demo and most scenarios run.
 #[must_use]
 pub fn example() -> PathBuf {

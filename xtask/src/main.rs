@@ -48,6 +48,13 @@ enum Task {
         /// Only these; all when none is named.
         names: Vec<String>,
     },
+    /// Build the plugin in a folder of its own, one that is never embedded.
+    Component {
+        /// Where its Cargo.toml and manifest.toml are.
+        folder: PathBuf,
+        /// The component to write.
+        out: PathBuf,
+    },
     /// Write the Rust types of the contract from `wit/`.
     Contract {
         /// Only compare; fail when they are out of date.
@@ -69,6 +76,7 @@ fn main() -> Result<()> {
         Task::Bench { bench } => bench::run(&root(), &bench),
         Task::Lab { lab } => lab::run(&root(), lab),
         Task::Plugins { names } => plugins::build(&root(), &names),
+        Task::Component { folder, out } => plugins::component(&root(), &folder, &out),
         Task::Contract { check } => contract::generate(&root(), check),
     }
 }

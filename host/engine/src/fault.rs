@@ -110,7 +110,7 @@ impl From<Denial> for Trouble {
             code: if denial.permission.is_some() { "plugin.denied".into() } else { "plugin.contract-broken".into() },
             help: Some(match &denial.permission {
                 Some(permission) => {
-                    format!("it would need {permission} in its manifest; then `arcus plugin approve {}`", denial.plugin)
+                    format!("it would need {permission} in its manifest; `arcus plugin inspect {}` shows what it asks for", denial.plugin)
                 }
                 None => "this is a mistake in the plugin: tell its author".into(),
             }),

@@ -13,7 +13,7 @@ use arcus_plan::manifest::{Manifest, Secret};
 use arcus_plan::sequence::Sequence;
 use arcus_plan::standing::{self, Standing};
 use arcus_plan::vet;
-use arcus_plugin::{Failure, Plugin, Round, Wanted};
+use arcus_plugin::{Export, Failure, Plugin, Round, Wanted};
 use futures::future::join_all;
 
 use crate::cast::{Role, broken, place};
@@ -158,6 +158,10 @@ impl Engine {
     pub(crate) fn blame(&self, role: &Role, failure: Failure, fault: &mut Fault) {
         match failure {
             Failure::Problems(problems) => {
+                // It passes on what it was told when it asked for what it was not granted.
+                if problems.iter().all(|problem| problem.code == "node.denied") {
+                    fault.kind = Kind::Denied;
+                }
                 for problem in problems {
                     match place(&self.file, role, &problem) {
                         Some(diagnostic) => fault.diagnostics.push(diagnostic),
@@ -174,18 +178,18 @@ impl Engine {
 
     fn vet(&self, plans: &[Desired]) -> Result<(), Fault> {
         let nodes = self.nodes();
-        let mut denials = Vec::new();
+        let (mut troubles, mut denied) = (Vec::new(), false);
         for (role, desired) in self.cast.roles.iter().zip(plans) {
-            if let Err(found) = vet::plan(role.plugin.manifest(), &nodes, desired) {
-                denials.extend(found);
+            for denial in vet::plan(role.plugin.manifest(), &nodes, desired).err().into_iter().flatten() {
+                denied |= denial.permission.is_some();
+                let node = desired.steps.iter().find(|step| step.id == denial.step).map(|step| step.node.clone());
+                let mut trouble = Trouble { node, ..Trouble::from(denial) };
+                trouble.message = format!("{} (in the plan that its `{}` returned)", trouble.message, Export::Plan);
+                troubles.push(trouble);
             }
         }
-        if denials.is_empty() {
-            return Ok(());
-        }
-        let denied = denials.iter().any(|denial| denial.permission.is_some());
         let kind = if denied { Kind::Denied } else { Kind::Step };
-        Err(Fault { kind, troubles: denials.into_iter().map(Trouble::from).collect(), diagnostics: vec![] })
+        if troubles.is_empty() { Ok(()) } else { Err(Fault { kind, troubles, diagnostics: vec![] }) }
     }
 
     fn refuse_conflicts(&self, secrets: &BTreeMap<String, (String, String, BTreeSet<String>)>) -> Result<(), Fault> {

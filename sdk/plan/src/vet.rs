@@ -97,7 +97,7 @@ pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
         Err(Problem {
             code: "node.denied".into(),
             message: format!("{} may not look at this: it has no {permission}", manifest.name),
-            help: Some(format!("grant it with `arcus plugin approve {}` after its manifest asks for it", manifest.name)),
+            help: Some(format!("its manifest would have to ask for it; `arcus plugin inspect {}` shows what it asks for", manifest.name)),
             node: Some(request.node.clone()),
             pointer: None,
             retryable: false,

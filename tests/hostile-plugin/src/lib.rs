@@ -1,0 +1,99 @@
+//! A third party's plugin that breaks in the way its setting names: for tests of what the host then says and does.
+
+use std::hint::black_box;
+
+use arcus_sdk::prelude::*;
+
+/// What it does.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// In which way.
+    pub mode: String,
+}
+
+/// The plugin.
+pub struct Hostile;
+
+impl Plugin for Hostile {
+    type Config = Config;
+
+    fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
+        let node = &cluster.nodes[0];
+        match cluster.config.mode.as_str() {
+            "trap" => panic!("the shelf fell on {}", node.name),
+            "hang" => loop {
+                black_box(node);
+            },
+            "memory" => {
+                let mut all = Vec::new();
+                loop {
+                    all.push(black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            "stack" => {
+                black_box(deeper(1));
+            }
+            "nobody" => {
+                let nobody = Node { name: "nobody".into(), ..node.clone() };
+                plan.file("write", &nobody, file("/srv/hostile/file").content("x\n"));
+            }
+            "outside" => {
+                plan.file("write", node, file("/etc/cron.d/hostile").content("* * * * * root true\n"));
+            }
+            "command" => {
+                let look = probe::query("look", []).on(node);
+                plan.command("wipe", node, ["rm", "-rf", "/srv"]).until([look], "it is gone", 5);
+            }
+            "query" => answered(&cluster.ask_one(node, probe::query("rm", [])))?,
+            "shadow" => answered(&cluster.ask_one(node, probe::content("/etc/shadow", 1000)))?,
+            "mutate" => answered(&cluster.ask_one(node, probe::query("mutate", [])))?,
+            "judge-trap" => {
+                plan.command("run", node, ["true"]).until([probe::query("look", []).on(node)], "it ran", 5);
+            }
+            _ => {}
+        }
+        plan.file("keep", node, file("/srv/hostile/file").content("x\n"));
+        Ok(())
+    }
+
+    fn goals() -> Goals<Config> {
+        Goals::new()
+            .on("run", |_, case| panic!("no verdict on {}", case.node()?.name))
+            .on("wipe", |_, _| met())
+    }
+
+    fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {
+        let node = &cluster.nodes[0];
+        if cluster.config.mode == "verify-trap" {
+            panic!("nothing can be proven of {}", node.name);
+        }
+        checks.on(node, "kept", "its file is there").judge(&cluster.ask_one(node, probe::file("/srv/hostile/file")), |file| match file {
+            Some(_) => passed("it is"),
+            None => failed("it is not"),
+        });
+        Ok(())
+    }
+}
+
+impl Storage for Hostile {
+    fn offer(_: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
+        Ok(StorageOffer { source: "none".into(), fstype: "none".into(), options: vec![], local: vec![] })
+    }
+}
+
+/// Not optimised away, and not turned into a loop.
+fn deeper(depth: u64) -> u64 {
+    let room = black_box([depth; 64]);
+    if room[3] == 0 { 0 } else { black_box(deeper(depth + 1)) + room[7] }
+}
+
+/// A question that was not answered is told as a problem.
+fn answered<T>(look: &Look<T>) -> Result<(), Problem> {
+    match look {
+        Known(_) => Ok(()),
+        Unknown(problem) => Err(problem.clone()),
+    }
+}
+
+arcus_sdk::export!(storage: Hostile);
