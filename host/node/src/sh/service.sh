@@ -17,14 +17,22 @@ service() {
     *LoadState=*) ;;
     *) failed service.failed "systemd does not answer: $y"; return ;;
   esac
-  # Neither an old failure nor "started too often" is to stand in the way: how often is our caller's affair.
-  case " $* " in *start*) systemctl reset-failed -- "$n" 2>/dev/null ;; esac
   for b; do
     # Its package may have enabled it since it was looked at; doing it again costs Debian half a second.
     case $b$y in enable*UnitFileState=enabled-runtime*) ;; enable*UnitFileState=enabled*) continue ;; esac
     if [ "$b" = reload ]; then mkdir -p -m 0700 "$S/reloaded" && : >"$S/reloaded/.new"; fi
-    if ! watch "$T" - systemctl "$b" -- "$n"; then
-      if [ "$W" = timeout ]; then return; fi
+    if ! watch "$T" - systemctl "$b" -- "$n" && [ "$W" != timeout ]; then
+      # "Started too often" is not to stand in the way: how often is our caller's affair.
+      case $b,$(systemctl show -p Result -- "$n" 2>&1) in *start,*=start-limit*)
+        systemctl reset-failed -- "$n"
+        : >"$o"
+        X=0
+        watch "$T" - systemctl "$b" -- "$n"
+        ;;
+      esac
+    fi
+    if [ "$W" = timeout ]; then return; fi
+    if [ "$X" != 0 ]; then
       x=$X
       timeout 10 systemctl status --no-pager -l -n 20 -- "$n" </dev/null 3>&- 4>&-
       failed service.failed "systemctl $b $n ended with status $x" "$x"
