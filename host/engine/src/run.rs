@@ -518,7 +518,12 @@ fn problem(step: &Step, code: &str, message: String) -> Problem {
 }
 
 fn failed(step: &Step, failure: &Failure) -> Problem {
-    problem(step, &failure.code, with_tail(failure.message.clone(), &failure.tail))
+    let help = match failure.code.as_str() {
+        "package.not-found" => "give this node a repository that has it, then `arcus apply` goes on",
+        "node.no-space" => "make room on its disk, then `arcus apply` goes on",
+        _ => "mend what the node says; then `arcus apply` goes on",
+    };
+    Problem { help: Some(help.into()), ..problem(step, &failure.code, with_tail(failure.message.clone(), &failure.tail)) }
 }
 
 /// What the node printed last, under what happened. Foreign text: renderers escape it.
