@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arcus_contract::facts::{Fact, JobFact, Probe, ServiceFact, ServiceProbe};
 use arcus_lab::{Base, NodeSpec, Options, World};
-use arcus_node::{Batch, Change, Endpoint, Event, Expect, Hidden, KnownHosts, Layout, Link, Login, Look, Outcome, Quiet, Report, Seen, ServiceAction, Source, Ssh, Task, Transport};
+use arcus_node::{Batch, Change, Endpoint, Event, Expect, Hidden, KnownHosts, Layout, Link, Login, Look, Outcome, Over, Quiet, Report, Seen, ServiceAction, Source, Ssh, Task, Transport};
 use common::{code, command, done, task};
 
 struct Lab<'w> {
@@ -142,6 +142,31 @@ fn services_and_what_they_have_loaded() {
         lab.sh("rm /etc/systemd/system/t.service; systemctl mask t.service");
         assert!(lab.service(&[]).await.unwrap().masked);
         assert_eq!(code(&lab.change(service(&[Start])).await), "service.masked");
+    });
+}
+
+#[test]
+fn systemd_is_told_of_the_lines_it_knew() {
+    with_lab(async |lab| {
+        let mount = |source: &str, over| Change::Mount {
+            source: source.into(),
+            target: "/srv/m".into(),
+            fstype: "tmpfs".into(),
+            options: vec!["size=1m".into()],
+            persist: true,
+            over,
+        };
+        // Of a new line it need not know: it has the unit from the kernel, and reads the line whenever anybody has it reload.
+        done(&lab.change(mount("one", Over::Nothing)).await);
+        lab.sh("timeout 20 sh -c 'until systemctl -q is-active srv-m.mount; do sleep 0.1; done'");
+        lab.sh("systemctl daemon-reload");
+        assert!(lab.sh("systemctl cat srv-m.mount").contains("What=one"));
+        // Had it still the old line, it would mount the old source over the new one.
+        done(&lab.change(mount("two", Over::Mount("one".into()))).await);
+        assert!(lab.sh("systemctl cat srv-m.mount").contains("What=two"));
+        assert!(lab.sh("findmnt -n -o SOURCE /srv/m").contains("two"));
+        done(&lab.change(Change::Unmount { target: "/srv/m".into(), source: Some("two".into()) }).await);
+        assert_eq!(lab.sh("systemctl show -p LoadState --value srv-m.mount").trim(), "not-found");
     });
 }
 
