@@ -8,7 +8,7 @@ mod survives {
     pub mod history;
 }
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{World, wait_until};
@@ -32,7 +32,7 @@ fn whatever_befalls_an_apply_the_next_goes_on() -> Result<()> {
     let world = ha(|options| options.knob("init-seconds", "15\n"))?;
     let life = Life { world: &world, one: Checkout::new(&world, &example())?, other: Checkout::new(&world, &example())? };
     for (what, stage) in STAGES {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         eprintln!("== {what}");
         stage(&life).with_context(|| format!("stage: {what}"))?;
         eprintln!("   ({:.1} s)", began.elapsed().as_secs_f32());
@@ -199,14 +199,30 @@ impl Life<'_> {
         // It has come back to the job by then; if not, the link breaks while it does, and all is as well.
         std::thread::sleep(Duration::from_secs(2));
         manager.cut()?;
+        let fresh = self.lock_stays_fresh(Duration::from_secs(45));
         let ended = first.end(LIMIT).and_then(|ended| ended.code(4)?.says("node.lost")?.says("run `arcus apply` again: what became of it is decided by looking"));
         // While it is silent, the first of the file is another.
         let blind = self.one.run(APPLY, LIMIT);
         manager.heal()?;
+        fresh?;
         ended?;
         blind?.code(4)?.says("manage01")?.never_says(INIT)?;
         self.inits_are(1)?;
         self.world.wait_ssh(&["manage01"], SOON).map(drop)
+    }
+
+    /// Whoever works gives signs of life on the managers that hear them: a lock that is a minute old may be taken.
+    fn lock_stays_fresh(&self, long: Duration) -> Result<()> {
+        let until = Instant::now() + long;
+        while Instant::now() < until {
+            for manager in ["manage02", "manage03"] {
+                let age = self.world.node(manager)?.sh("echo $(( $(date +%s) - $(stat -c %Y /var/lib/arcus/*/lock) ))")?;
+                let age: u64 = age.trim().parse().context("no lock")?;
+                ensure!(age <= 25, "the last sign of life on {manager} is {age} s old");
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Ok(())
     }
 
     fn killed_while_a_node_is_installed(&self) -> Result<()> {
