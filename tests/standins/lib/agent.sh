@@ -12,7 +12,7 @@ look() { # name, why not, command...
 
 while :; do
   conditions=";host=$(hostname);NodeUp=True;"
-  conditions+=$(look calico "calico is not active" $R/health/network.sh)
+  conditions+=$(look "$NETWORK" "$NETWORK is not active" $R/health/network.sh)
   is_role "$ROLES" manage && conditions+=$(look etcd "etcd is not healthy" curl -fsS -m 3 http://127.0.0.1:2379/health)
   is_role "$ROLES" manage && conditions+=$(look rbd-api "no answer at 8888" curl -fsS -m 3 http://127.0.0.1:8888/v2/health)
   if is_role "$ROLES" gateway || { ! is51 && is_role "$ROLES" manage; }; then

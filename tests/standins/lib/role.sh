@@ -1,5 +1,5 @@
 # Stand-in for tests: what the playbooks make on a node. Real units, files, routes. Can be run again at any time.
-# Env: GRCTL_FLAVOUR FIRST VIP POD_NETWORK_CIDR SECRETKEY ENDPOINT UID_HERE IIP ROLES. Arg: which part.
+# Env: GRCTL_FLAVOUR FIRST VIP NETWORK POD_NETWORK_CIDR SECRETKEY ENDPOINT UID_HERE IIP ROLES. Arg: which part.
 set -eu
 . /srv/standins/lib/common.sh
 part=$1
@@ -27,15 +27,43 @@ start() {
   systemctl start "$@"
 }
 
+calico_files() {
+  mkdir -p /etc/calico /var/lib/calico /etc/NetworkManager/conf.d
+  printf 'apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n  datastoreType: "etcdv3"\n  etcdEndpoints: "http://127.0.0.1:2379"\n' > /etc/calico/calicoctl.cfg
+  printf '{ "name": "calico-k8s-network", "cniVersion": "0.1.0", "type": "calico", "etcd_endpoints": "http://%s:2379", "ipam": { "type": "calico-ipam" } }\n' "$(is_role "$ROLES" manage && echo "$FIRST" || echo 127.0.0.1)" > $R/etc/cni/10-calico.conf
+  printf '[keyfile]\nunmanaged-devices=interface-name:cali*;interface-name:tunl*\n' > /etc/NetworkManager/conf.d/calico.conf
+  echo "$UID_HERE" > /var/lib/calico/nodename
+  unit calico "etcd.service etcd-proxy.service" simple "/bin/bash $STANDINS/lib/calico.sh"
+  units=(calico.service)
+}
+
+flannel_files() {
+  local managers
+  printf '{ "name": "cbr0", "plugins": [ { "type": "flannel", "delegate": { "hairpinMode": true, "isDefaultGateway": true } } ] }\n' > $R/etc/cni/10-flannel.conflist
+  # Who was a manager when this node was installed, for ever.
+  managers=$(sed -n 's/.*--endpoints=\([^ ]*\).*/\1/p' $R/scripts/start-etcd-proxy.sh 2> /dev/null || :)
+  [ -n "$managers" ] || managers=$(etcd_here member list 2> /dev/null | awk -F', ' '$5 != "" { print $5 }' | paste -sd,)
+  unit flannel "etcd.service etcd-proxy.service" simple "/usr/bin/python3 $STANDINS/lib/flannel.py flanneld -iface=$IIP -etcd-endpoints=${managers:-http://$FIRST:2379} -etcd-prefix=/kubernetes/network"
+  units=(flannel.service)
+  # Only kubelet makes pods, and only compute nodes have it.
+  if is_role "$ROLES" compute; then
+    unit standin-pod flannel.service simple "/bin/bash $STANDINS/lib/pod.sh"
+    units+=(standin-pod.service)
+  fi
+}
+
 token() { is51 && echo /grdata/services/storage/health.check || echo /grdata/.check; }
 
+# flannel's keys are of etcd's second version, which the real etcd (3.2) serves unasked and this one does not.
 etcd_unit() { # state, members
+  local v2=
+  [ "$NETWORK" != flannel ] || v2=--enable-v2
   mkdir -p $R/data $R/scripts
   cat > $R/scripts/start-etcd.sh <<X
 #!/bin/sh
 # written by a stand-in for tests
 exec /usr/bin/etcd --name $UID_HERE --data-dir $R/data/etcd --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://$IIP:2379 \\
-  --listen-peer-urls http://$IIP:2380 --initial-advertise-peer-urls http://$IIP:2380 --initial-cluster-state $1 --initial-cluster '$2' --logger zap
+  --listen-peer-urls http://$IIP:2380 --initial-advertise-peer-urls http://$IIP:2380 --initial-cluster-state $1 --initial-cluster '$2' --logger zap $v2
 X
   chmod 755 $R/scripts/start-etcd.sh
   unit etcd "" notify $R/scripts/start-etcd.sh
@@ -57,10 +85,14 @@ case $part in
     install -m 755 $STANDINS/bin/docker /usr/bin/docker
     install -m 755 $STANDINS/bin/calicoctl /usr/local/bin/calicoctl
     printf 'region_api:\n  endpoints:\n  - https://%s:8443\n' "$ENDPOINT" > /root/.rbd/grctl.yaml
-    printf 'GRCTL_FLAVOUR=%s\nUID_HERE=%s\nIIP=%s\nFIRST=%s\nROLES=%s\nPOD_NETWORK_CIDR=%s\n' "$GRCTL_FLAVOUR" "$UID_HERE" "$IIP" "$FIRST" "$ROLES" "$POD_NETWORK_CIDR" > $R/etc/node/standin.env
+    printf 'GRCTL_FLAVOUR=%s\nUID_HERE=%s\nIIP=%s\nFIRST=%s\nROLES=%s\nNETWORK=%s\nPOD_NETWORK_CIDR=%s\n' "$GRCTL_FLAVOUR" "$UID_HERE" "$IIP" "$FIRST" "$ROLES" "$NETWORK" "$POD_NETWORK_CIDR" > $R/etc/node/standin.env
     # The token is written by whoever has none yet, as the official check does: it can hide a missing mount.
     printf '#!/bin/sh\n# written by a stand-in for tests\n[ "$(cat %s 2> /dev/null)" = "%s" ]\n' "$(token)" "$SECRETKEY" > $R/health/storage.sh
-    printf '#!/bin/sh\n# written by a stand-in for tests\nbirdc -s /run/standin-calico.ctl show status > /dev/null\n' > $R/health/network.sh
+    # As weak as the real ones: something of that name is there.
+    case $NETWORK in
+      flannel) printf '#!/bin/sh\n# written by a stand-in for tests\npgrep -f flanneld > /dev/null\n' > $R/health/network.sh ;;
+      *) printf '#!/bin/sh\n# written by a stand-in for tests\nbirdc -s /run/standin-calico.ctl show status > /dev/null\n' > $R/health/network.sh ;;
+    esac
     chmod 700 $R/health/*.sh
     if [ "$IIP" = "$FIRST" ]; then
       mkdir -p "$(dirname "$(token)")"
@@ -78,6 +110,10 @@ case $part in
     ;;
   etcd-first) etcd_unit new "$UID_HERE=http://$IIP:2380" ;;
   etcd-join) etcd_unit existing "$2" ;;
+  flannel-config)
+    # The real one knows no other words than these, and runs once, on the first manager.
+    wait_for 10 curl -fsS -m 4 -X PUT --data-urlencode "value={\"Network\":\"$POD_NETWORK_CIDR\", \"SubnetLen\": 24, \"Backend\": {\"Type\": \"host-gw\"}}" http://127.0.0.1:2379/v2/keys/kubernetes/network/config
+    ;;
   etcd-proxy)
     printf '#!/bin/sh\n# written by a stand-in for tests\nexec /usr/bin/etcd grpc-proxy start --endpoints=%s --listen-addr=127.0.0.1:2379\n' "$2" > $R/scripts/start-etcd-proxy.sh
     chmod 755 $R/scripts/start-etcd-proxy.sh
@@ -109,16 +145,10 @@ INSERT IGNORE INTO console.region_info (region_id, region_name, region_alias, ur
 X
     ;;
   services)
-    mkdir -p /etc/calico /var/lib/calico /etc/NetworkManager/conf.d
-    printf '# written by a stand-in for tests\nversion: "2.1"\nservices:\n- name: calico\n  endpoints: []\n  health:\n    name: calico\n    model: cmd\n    address: %s/health/network.sh\n' $R > $R/conf/network.yaml
-    printf 'apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n  datastoreType: "etcdv3"\n  etcdEndpoints: "http://127.0.0.1:2379"\n' > /etc/calico/calicoctl.cfg
-    printf '{ "name": "calico-k8s-network", "cniVersion": "0.1.0", "type": "calico", "etcd_endpoints": "http://%s:2379", "ipam": { "type": "calico-ipam" } }\n' "$(is_role "$ROLES" manage && echo "$FIRST" || echo 127.0.0.1)" > $R/etc/cni/10-calico.conf
-    printf '[keyfile]\nunmanaged-devices=interface-name:cali*;interface-name:tunl*\n' > /etc/NetworkManager/conf.d/calico.conf
-    echo "$UID_HERE" > /var/lib/calico/nodename
     # A gateway alone has no etcd of its own: its agent asks the first manager's only.
     [ -e $R/conf/standin-etcd ] || echo "http://$FIRST:2379" > $R/conf/standin-etcd
-    unit calico "etcd.service etcd-proxy.service" simple "/bin/bash $STANDINS/lib/calico.sh"
-    units=(calico.service)
+    printf '# written by a stand-in for tests\nversion: "2.1"\nservices:\n- name: %s\n  endpoints: []\n  health:\n    name: %s\n    model: cmd\n    address: %s/health/network.sh\n' "$NETWORK" "$NETWORK" $R > $R/conf/network.yaml
+    "$NETWORK"_files
     serve() { # name, services of it
       printf '# written by a stand-in for tests\nversion: "2.1"\nservices:\n- name: %s\n' "$1" > "$R/conf/${1#rbd-}.yaml"
       unit "$1" "" simple "/bin/bash $STANDINS/lib/serve.sh $1"

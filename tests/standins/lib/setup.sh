@@ -37,14 +37,14 @@ DOMAIN=${DOMAIN:-$(echo "$UID_HERE" | cut -c1-6).grapps.cn}
 printf 'iip: %s\nvip: %s\ndomain: %s\nuuid: %s\nsecretkey: %s\napi: region.goodrain.me\n' "${EIP:-$IIP}" "$VIP" "$DOMAIN" "$UID_HERE" "$(cat $R/.init/secretkey)" > $R/.init/domain.yaml
 
 # flannel is flannel; all else, midonet too, becomes calico without a word more than this.
-case $NETWORK_TYPE in flannel) stop "the stand-in has no flannel" ;; esac
-show "Pod Network Provider" calico
+case $NETWORK_TYPE in flannel) NETWORK=flannel ;; *) NETWORK=calico ;; esac
+show "Pod Network Provider" $NETWORK
 if [ -z "$POD_NETWORK_CIDR" ]; then
-  case $IIP in 192.*) POD_NETWORK_CIDR=10.0.0.0/16 ;; *) POD_NETWORK_CIDR=192.168.0.0/16 ;; esac
+  case $NETWORK,$IIP in flannel,*) POD_NETWORK_CIDR=10.244.0.0/16 ;; *,192.*) POD_NETWORK_CIDR=10.0.0.0/16 ;; *) POD_NETWORK_CIDR=192.168.0.0/16 ;; esac
 fi
 show "Pod Network Cidr" "$POD_NETWORK_CIDR"
 mkdir -p "$WORK/roles/rainvar/defaults"
-printf '# written by a stand-in for tests\nCLUSTER_NETWORK: calico\npod_cidr: %s\nservice_cidr: 11.1.0.1/12\nstorage_type: %s\n' "$POD_NETWORK_CIDR" "$STORAGE" > "$WORK/roles/rainvar/defaults/main.yml"
+printf '# written by a stand-in for tests\nCLUSTER_NETWORK: %s\npod_cidr: %s\nservice_cidr: 11.1.0.1/12\nstorage_type: %s\n' "$NETWORK" "$POD_NETWORK_CIDR" "$STORAGE" > "$WORK/roles/rainvar/defaults/main.yml"
 
 if [ ! -e /root/.ssh/id_rsa ]; then
   mkdir -p -m 700 /root/.ssh
@@ -73,6 +73,7 @@ cat > $R/.init/standin.params <<X
 GRCTL_FLAVOUR=$GRCTL_FLAVOUR
 FIRST=$IIP
 VIP=$VIP
+NETWORK=$NETWORK
 POD_NETWORK_CIDR=$POD_NETWORK_CIDR
 SECRETKEY=$(cat $R/.init/secretkey)
 ENDPOINT=$(if ! is51; then echo region.goodrain.me; elif [ -n "$VIP" ] && [ "$(knob vip-endpoint yes)" = yes ]; then echo "$VIP"; else echo "${EIP:-$IIP}"; fi)
@@ -82,6 +83,7 @@ stage "Installing etcd" etcd
 run_role() { env $(cat $R/.init/standin.params) UID_HERE="$UID_HERE" IIP="$IIP" ROLES="$ROLE" bash $STANDINS/lib/role.sh "$@" || stop "$1 failed"; }
 run_role common
 run_role etcd-first
+[ $NETWORK != flannel ] || run_role flannel-config
 show etcd OK
 
 stage "Installing the database" db
