@@ -71,10 +71,8 @@ impl Plugin for Midonet {
                 SHARE.used_on(cluster, node, &range, interfaces, routes).into_iter().for_each(|problem| plan.problem(problem));
             }
         }
-        for part in &parts {
-            if let Some(problem) = part.missing() {
-                plan.problem(problem);
-            }
+        for problem in parts::missing(&parts) {
+            plan.problem(problem);
         }
         if let Some(few) = few_network_nodes(cluster) {
             plan.warn(problem("midonet.network-nodes", few).help("give two nodes the role `network`"));

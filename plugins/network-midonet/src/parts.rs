@@ -27,19 +27,25 @@ pub struct Part {
     help: &'static str,
 }
 
-impl Part {
-    /// As a reason why no plan can be made. Where nobody answered nothing is missing yet.
-    pub fn missing(&self) -> Option<Problem> {
-        let why = self.why.as_ref()?;
-        let message = match &self.node {
-            Some(node) => format!("{}: {why}", node.name),
-            None => why.clone(),
-        };
-        let mut found = problem(format!("midonet.{}", self.id), message).help(self.help);
-        found.node = self.node.as_ref().map(|node| node.name.clone());
-        found.pointer = self.pointer.map(str::to_owned);
-        Some(found)
+/// What is missing, as reasons why no plan can be made: the same on many nodes is told once. Where nobody answered nothing is missing yet.
+pub fn missing(parts: &[Part]) -> Vec<Problem> {
+    let mut told: Vec<(&Part, &str, Vec<&Node>)> = Vec::new();
+    for part in parts {
+        let Some(why) = part.why.as_deref() else { continue };
+        match told.iter_mut().find(|(known, known_why, _)| known.id == part.id && *known_why == why) {
+            Some((.., nodes)) => nodes.extend(&part.node),
+            None => told.push((part, why, part.node.iter().collect())),
+        }
     }
+    let problem_of = |(part, why, nodes): (&Part, &str, Vec<&Node>)| {
+        let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+        let message = if names.is_empty() { why.to_owned() } else { format!("{}: {why}", names.join(", ")) };
+        let mut found = problem(format!("midonet.{}", part.id), message).help(part.help);
+        found.node = if let [node] = nodes.as_slice() { Some(node.name.clone()) } else { None };
+        found.pointer = part.pointer.map(str::to_owned);
+        found
+    };
+    told.into_iter().map(problem_of).collect()
 }
 
 /// For the goal of a plan.
