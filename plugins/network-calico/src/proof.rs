@@ -2,7 +2,7 @@
 
 use crate::prerequisites::{BGP, Tunnels, tunnels};
 use crate::{Config, members, pods};
-use arcus_network::{installer, not_so, peers, runs, settling};
+use arcus_network::{found, installer, not_so, peers, runs, settling};
 use arcus_sdk::net::IpNet;
 use arcus_sdk::prelude::*;
 
@@ -40,6 +40,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
         (*node, asked)
     }));
     let seats = batch.each(managers.iter().copied(), (installer::asks(), probe::query("pools", [])));
+    let search = found::search(cluster, &members, &mut batch);
     let mut got = batch.send();
     let (nodes, seats) = (got.take(nodes), got.take(seats));
 
@@ -57,6 +58,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
     checks
         .of_cluster("deployed", "the network that was asked for is the one deployed")
         .judge(deployed, |file| installer::is_deployed("calico", first, file.as_ref()));
+    found::alone(checks, &found::others(cluster, &members, "calico", search, &mut got));
     let (_, pools) = seats.of(first);
     match pools {
         Unknown(problem) if problem.code == "query.missing" => {}

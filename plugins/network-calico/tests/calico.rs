@@ -233,7 +233,8 @@ fn nothing_is_claimed_before_the_platform_is_initialised() {
 #[test]
 fn every_broken_piece_is_seen() {
     type Break = fn(&mut World);
-    let cases: [(&str, Option<&str>, &str, Break); 9] = [
+    let cases: [(&str, Option<&str>, &str, Break); 10] = [
+        ("alone", None, "compute01 has flannel", |world| world.machine("compute01").unit("flannel.service").active = true),
         ("deployed", None, "flannel is deployed", |world| world.write("manage01", DEPLOYED, "CLUSTER_NETWORK: flannel\n")),
         ("pool", None, "10.0.0.0/16", |world| {
             world.memory.insert("pool".into(), "10.0.0.0/16".into());

@@ -2,7 +2,7 @@
 
 use crate::subnets::{self, Subnet, Subnets};
 use crate::{Config, SHARE, members, store};
-use arcus_network::{installer, not_so, peers, runs, settling};
+use arcus_network::{found, installer, not_so, peers, runs, settling};
 use arcus_sdk::net::IpNet;
 use arcus_sdk::prelude::*;
 
@@ -47,6 +47,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
         ),
     );
     let seats = batch.each(managers.iter().copied(), (installer::asks(), probe::query("config", []), probe::query("leases", [])));
+    let search = found::search(cluster, &members, &mut batch);
     let mut got = batch.send();
     let (nodes, seats) = (got.take(nodes), got.take(seats));
 
@@ -64,6 +65,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
     checks
         .of_cluster("deployed", "the network that was asked for is the one deployed")
         .judge(deployed, |file| installer::is_deployed("flannel", first, file.as_ref()));
+    found::alone(checks, &found::others(cluster, &members, "flannel", search, &mut got));
     let (_, config, leases) = seats.of(first);
     checks.of_cluster("config", "flannel was told the range that was asked for").judge(config, |said| store::is_told(&range, said));
     checks.of_cluster("leases", "every node has a lease of one subnet, and nobody else has").judge(leases, |said| store::leases(&members, said));
@@ -143,8 +145,8 @@ fn subnet_of<'s>(all: &'s Subnets<'_>, node: &Node) -> Option<&'s Subnet> {
 
 /// The node's own hop, and no tunnel.
 fn leads_to(routes: &[Route], net: &IpNet, node: &Node) -> bool {
-    let here = |route: &&Route| route.to.parse::<IpNet>().ok().as_ref() == Some(net);
-    routes.iter().filter(here).any(|route| route.via.as_deref() == Some(node.address.as_str()) && !route.dev.starts_with("flannel"))
+    let mut hops = routes.iter().filter(|route| route.via.as_deref() == Some(node.address.as_str()) && !route.dev.starts_with("flannel"));
+    hops.any(|route| route.to.parse::<IpNet>().ok().as_ref() == Some(net))
 }
 
 /// A pod that may be there, and on which node.

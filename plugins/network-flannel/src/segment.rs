@@ -49,14 +49,12 @@ fn subnet(place: &Place<'_>, members: &[&Node]) -> Option<Problem> {
 /// The way to nobody leads over a gateway.
 fn next_hops(place: &Place<'_>, members: &[&Node]) -> Option<Problem> {
     let (node, (_, routes)) = (place.node, place.seen);
+    let routes: Vec<(IpNet, &Route)> = routes.iter().filter_map(|route| Some((route.to.parse().ok()?, route))).collect();
     let gateway = |other: &Node| {
         let address: IpAddr = other.address.parse().ok()?;
-        let matching = routes.iter().filter_map(|route| {
-            let net = route.to.parse::<IpNet>().ok()?;
-            net.contains(&address).then_some((net.prefix_len(), route))
-        });
-        let longest = matching.clone().map(|(length, _)| length).max()?;
-        let via = matching.filter(|(length, _)| *length == longest).find_map(|(_, route)| route.via.as_deref())?;
+        let matching = || routes.iter().filter(|(net, _)| net.contains(&address));
+        let longest = matching().map(|(net, _)| net.prefix_len()).max()?;
+        let via = matching().filter(|(net, _)| net.prefix_len() == longest).find_map(|(_, route)| route.via.as_deref())?;
         Some(format!("{} by {via}", other.name))
     };
     let ways: Vec<String> = members.iter().filter(|other| other.name != node.name).filter_map(|other| gateway(other)).collect();

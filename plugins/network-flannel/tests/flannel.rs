@@ -351,7 +351,8 @@ fn nothing_is_claimed_before_the_platform_is_initialised() {
 #[test]
 fn every_broken_piece_is_seen() {
     type Break = fn(&mut World);
-    let cases: [(&str, Option<&str>, &str, Break); 19] = [
+    let cases: [(&str, Option<&str>, &str, Break); 20] = [
+        ("alone", None, "compute02 has calico", |world| world.write("compute02", "/opt/rainbond/etc/cni/10-calico.conf", "{}")),
         ("deployed", None, "calico is deployed", |world| world.write("manage01", DEPLOYED, "CLUSTER_NETWORK: calico\n")),
         ("config", None, "Key not found", |world| drop(world.memory.insert("config".into(), String::new()))),
         ("config", None, "flannel was told 10.0.0.0/16", |world| {

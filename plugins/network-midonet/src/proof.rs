@@ -24,11 +24,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
             _ => installer::is_deployed("midonet", first, file.as_ref()),
         }),
     }
-    let others = found::others(cluster, &hosts, "midonet", search, &mut got);
-    checks.of_cluster("alone", "no other network is on the nodes").is(match others.first() {
-        None => passed("none that answered has another"),
-        Some(problem) => failed(&problem.message),
-    });
+    found::alone(checks, &found::others(cluster, &hosts, "midonet", search, &mut got));
     checks.of_cluster("network-nodes", "traffic can leave through two network nodes").is(match few_network_nodes(cluster) {
         None => passed(format!("{} of them", cluster.role(Role::Network).len())),
         Some(few) => warned(few),

@@ -86,6 +86,15 @@ pub fn others<C>(cluster: &Cluster<C>, members: &[&Node], network: &str, search:
     evidence.into_iter().map(|(other, node, hows)| differs(network, &other, node, &hows)).collect()
 }
 
+/// The check `alone`, from what [`others`] found: a CNI file of another network takes the pods, whatever else is well.
+pub fn alone(checks: &mut Checks, others: &[Problem]) {
+    let found: Vec<&str> = others.iter().map(|other| other.message.as_str()).collect();
+    checks.of_cluster("alone", "no other network is on the nodes").is(match found.is_empty() {
+        true => passed("none that answered has another"),
+        false => failed(found.join("; ")),
+    });
+}
+
 fn differs(network: &str, other: &str, node: &Node, hows: &[String]) -> Problem {
     let message = format!("{} has {other}, and the file asks for {network}: {}", node.name, hows.join(", "));
     let help = match (network, other) {
