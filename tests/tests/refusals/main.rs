@@ -16,13 +16,14 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// What logging in leaves on a node, whoever does it.
-const LOGINS: [Allowed; 6] = [
+const LOGINS: [Allowed; 7] = [
     Allowed { what: "file /var/log/wtmp", why: "who logged in" },
     Allowed { what: "file /var/log/btmp", why: "who was refused" },
     Allowed { what: "file /var/log/lastlog", why: "who logged in last" },
     Allowed { what: "file /var/lib/sudo", why: "sudo has lectured a user" },
     Allowed { what: "file /var/lib/sudo/lectured", why: "sudo has lectured a user" },
     Allowed { what: "file /var/lib/sudo/lectured/*", why: "sudo has lectured a user" },
+    Allowed { what: "file /home/*/.sudo_as_admin_successful", why: "Debian's sudo notes its first success at its user's home" },
 ];
 
 #[test]
