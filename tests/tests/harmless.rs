@@ -107,6 +107,7 @@ fn calm(world: &World) -> Result<()> {
         last = now;
         Ok(!moving)
     })
+    .map(drop)
 }
 
 /// Nothing may be left unexplained.
