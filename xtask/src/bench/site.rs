@@ -185,7 +185,7 @@ impl Site {
         self.write("ansible/site.yml", PLAYBOOK)?;
         self.write("ansible/keepalived.conf.j2", &template)?;
         let common = format!(
-            "[defaults]\ninventory = hosts.ini\nforks = 50\ninterpreter_python = /usr/bin/python3\nhost_key_checking = true\nretry_files_enabled = false\n@strategy@\n[ssh_connection]\npipelining = true\nssh_args = -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes\n"
+            "[defaults]\ninventory = hosts.ini\nforks = 50\ntimeout = 120\ninterpreter_python = /usr/bin/python3\nhost_key_checking = true\nretry_files_enabled = false\n@strategy@\n[ssh_connection]\npipelining = true\nssh_args = -o ControlMaster=auto -o ControlPersist=60s -o UserKnownHostsFile={known_hosts} -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes\n"
         );
         self.write("ansible/ansible.cfg", &common.replace("@strategy@\n", ""))?;
         self.write("ansible/mitogen.cfg", &common.replace("@strategy@", "strategy = mitogen_linear\nstrategy_plugins = @mitogen@"))
