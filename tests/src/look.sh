@@ -1,12 +1,13 @@
 # What can be seen from inside of a node, in sections. Nothing is changed by it, and nothing of it is left.
 section() { printf '\n@@ %s\n' "$1"; }
 
-# Processes that were left behind by who started them and have lived for three seconds, and all that have lived for twelve: children
-# that a loop starts again and again are younger. Ours are where only the first process is otherwise. Looked at three times.
+# The first process, those that were left behind by who started them and have lived for three seconds, and all that have lived for
+# twelve: children that a loop starts again and again are younger. Ours are where only the first process is otherwise. Looked at
+# three times.
 processes() {
   section process
   ps -ww --no-headers -eo pid,ppid,etimes,cgroup,args |
-    awk '($1 == 1 || $4 != "0::/init.scope") && ($3 >= 12 || $3 >= 3 && $2 == 1) { $1 = $2 = $3 = $4 = ""; print }'
+    awk '$1 == 1 || $4 != "0::/init.scope" && ($3 >= 12 || $3 >= 3 && $2 == 1) { $1 = $2 = $3 = $4 = ""; print }'
 }
 processes
 sleep 2
