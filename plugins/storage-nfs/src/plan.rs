@@ -29,7 +29,7 @@ pub fn members<'a>(cluster: &'a Cluster<Config>, share: &Share, shared: &SharedD
 pub fn plan(cluster: &Cluster<Config>, share: &Share, plan: &mut Plan) {
     let Some(shared) = &cluster.handed.demands.shared else { return };
     let (nodes, local) = members(cluster, share, shared);
-    let clients = look(cluster, share, &nodes);
+    let clients = look(cluster, share, shared, &nodes);
     for client in &clients {
         refuse(cluster, share, shared, client, plan);
     }
@@ -64,16 +64,24 @@ pub fn plan(cluster: &Cluster<Config>, share: &Share, plan: &mut Plan) {
     }
 }
 
-/// Everything in one ask.
-fn look<'a>(cluster: &'a Cluster<Config>, share: &Share, nodes: &[&'a Node]) -> Vec<Client<'a>> {
+/// Who looks into a mount whose server is gone hangs, and with it all else that is asked of the node: only where it answers.
+pub fn is_alive(reached: &[Look<Reachability>]) -> bool {
+    reached.first().is_some_and(|look| look.is_known_and(|how| *how == Reachability::Open))
+}
+
+/// Two asks: the second looks into the mounts of those that have one.
+fn look<'a>(cluster: &'a Cluster<Config>, share: &Share, shared: &SharedDirectory, nodes: &[&'a Node]) -> Vec<Client<'a>> {
     let reach: Vec<_> = share.ports.iter().map(|port| probe::reach(cluster.config.server.as_str(), *port)).collect();
     let mut batch = cluster.batch();
-    let seen = batch.each(nodes.iter().copied(), (probe::os(), probe::mounts(), witness::ask()));
+    let seen = batch.each(nodes.iter().copied(), (probe::os(), probe::mounts()));
     let reached = batch.each(nodes.iter().copied(), reach);
     let mut got = batch.send();
     let (seen, reached) = (got.take(seen), got.take(reached));
+    let has_it = |node: &Node| seen.of(node).1.is_known_and(|mounts| mounts.at(&shared.path).is_some_and(|found| is_ours(found, share)));
+    let folders = cluster.ask_each(nodes.iter().copied().filter(|node| has_it(node) && is_alive(reached.of(node))), witness::ask());
     let client = |node: &&'a Node| {
-        let (os, mounts, folder) = seen.of(node).clone();
+        let (os, mounts) = seen.of(node).clone();
+        let folder = folders.get(&node.name).cloned().unwrap_or(Known(None));
         Client { node, os, mounts, folder, reached: reached.of(node).clone() }
     };
     nodes.iter().map(client).collect()

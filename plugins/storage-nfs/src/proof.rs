@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Preset, Share};
 use crate::mounting::{differences, is_ours};
-use crate::plan::{SLOTS, amiss, members};
+use crate::plan::{SLOTS, amiss, is_alive, members};
 use crate::witness;
 use arcus_sdk::{Finding, prelude::*};
 
@@ -14,21 +14,29 @@ pub fn verify(cluster: &Cluster<Config>, share: &Share, checks: &mut Checks) {
 
     let reach: Vec<_> = share.ports.iter().map(|port| probe::reach(cluster.config.server.as_str(), *port)).collect();
     let mut batch = cluster.batch();
-    let seen = batch.each(clients.iter().copied(), (probe::mounts(), probe::directory(path), witness::ask(), probe::sysctl("sunrpc.tcp_slot_table_entries")));
+    let seen = batch.each(clients.iter().copied(), (probe::mounts(), probe::sysctl("sunrpc.tcp_slot_table_entries")));
     let reached = batch.each(clients.iter().copied(), reach);
-    let locked = cluster.config.locks().then(|| batch.each(clients.iter().copied(), witness::ask_lock()));
     let served = local.map(|node| batch.one(node, (probe::directory(path), probe::mounts(), probe::sockets())));
     let mut got = batch.send();
     let (seen, reached) = (got.take(seen), got.take(reached));
-    let locked = locked.map(|locked| got.take(locked));
+    // Without a mount, the folder would be one of the node's own.
+    let has_it = |node: &Node| seen.of(node).0.is_known_and(|mounts| mounts.at(path).is_some_and(|found| is_ours(found, share)));
+    let alive: Vec<&Node> = clients.iter().copied().filter(|node| has_it(node) && is_alive(reached.of(node))).collect();
+    let mut batch = cluster.batch();
+    let inside = batch.each(alive.iter().copied(), (probe::directory(path), witness::ask()));
+    let locked = cluster.config.locks().then(|| batch.each(alive.iter().copied(), witness::ask_lock()));
+    let mut got_inside = batch.send();
+    let inside = got_inside.take(inside);
+    let locked = locked.map(|locked| got_inside.take(locked));
 
     for node in &clients {
-        let (mounts, directory, folder, slots) = seen.of(node);
+        let (mounts, slots) = seen.of(node);
+        let inside = inside.get(&node.name);
         proof_of_server(cluster, share, node, reached.of(node), checks);
+        let directory = inside.map(|(directory, _)| directory);
         checks.on(node, "mounted", format!("{path} is {}", share.source)).judge(mounts, |mounts| mounted(cluster, share, path, mounts, directory));
         checks.on(node, "fstab", format!("{path} is mounted again after a boot")).judge(mounts, |mounts| noted(share, path, mounts));
-        // Without a mount, the folder would be one of the node's own.
-        if mounts.is_known_and(|mounts| mounts.at(path).is_some_and(|found| is_ours(found, share))) {
+        if let Some((_, folder)) = inside {
             let check = checks.on(node, "root", "root is root on the share");
             match (witness::squashed(share, node, folder), folder) {
                 (Some(problem), _) => check.failed(problem.message),
@@ -92,7 +100,7 @@ fn proof_of_server(cluster: &Cluster<Config>, share: &Share, node: &Node, reache
     }
 }
 
-fn mounted(cluster: &Cluster<Config>, share: &Share, path: &str, mounts: &[Mounted], directory: &Look<Option<DirectoryFact>>) -> Finding {
+fn mounted(cluster: &Cluster<Config>, share: &Share, path: &str, mounts: &[Mounted], directory: Option<&Look<Option<DirectoryFact>>>) -> Finding {
     let Some(found) = mounts.at(path).filter(|found| found.live) else { return failed("nothing is mounted there") };
     if !is_ours(found, share) {
         return failed(format!("{} ({}) is mounted there, wanted is {}", found.source, found.fstype, share.source));
@@ -102,10 +110,11 @@ fn mounted(cluster: &Cluster<Config>, share: &Share, path: &str, mounts: &[Mount
         return failed(format!("it is mounted otherwise: {}", differences.join("; ")));
     }
     match directory {
-        Known(Some(_)) => passed(format!("{} version {} from {}", found.fstype, share.version, found.source)),
-        // It hangs in the table of mounts, and whoever looks into it gets an error: a stale handle, or a server that is gone.
-        Unknown(problem) => failed(format!("it is mounted, but cannot be read: {}", problem.message)),
-        Known(None) => failed("it is mounted, but cannot be read"),
+        Some(Known(Some(_))) => passed(format!("{} version {} from {}", found.fstype, share.version, found.source)),
+        // It hangs in the table of mounts, and whoever looks into it gets an error: a stale handle.
+        Some(Unknown(problem)) => failed(format!("it is mounted, but cannot be read: {}", problem.message)),
+        Some(Known(None)) => failed("it is mounted, but cannot be read"),
+        None => failed("it is mounted, but the server does not answer: whoever looks into it waits"),
     }
 }
 
