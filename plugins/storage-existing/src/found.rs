@@ -4,15 +4,24 @@ use crate::config::Config;
 use arcus_sdk::prelude::*;
 
 /// What is wrong with what is mounted there.
-pub fn amiss(config: &Config, path: &str, mounts: &[Mounted]) -> Option<String> {
-    let Some(found) = mounts.at(path) else { return Some("nothing is mounted there".into()) };
+pub struct Amiss {
+    /// In words.
+    pub words: String,
+    /// Something else is mounted: it may hold data.
+    pub other: bool,
+}
+
+/// Nothing is wrong: none.
+pub fn amiss(config: &Config, path: &str, mounts: &[Mounted]) -> Option<Amiss> {
+    let wrong = |other: bool, words: String| Some(Amiss { words, other });
+    let Some(found) = mounts.at(path) else { return wrong(false, "nothing is mounted there".into()) };
     if !found.live {
-        return Some(format!("{} stands in fstab, and is not mounted", found.source));
+        return wrong(false, format!("{} stands in fstab, and is not mounted", found.source));
     }
     if !same_source(&found.source, &config.source) || !same_type(&found.fstype, &config.kind) {
-        return Some(format!("{} ({}) is mounted there, the file says {} ({})", found.source, found.fstype, config.source, config.kind));
+        return wrong(true, format!("{} ({}) is mounted there, the file says {} ({})", found.source, found.fstype, config.source, config.kind));
     }
-    found.options.iter().any(|option| option == "ro").then(|| "it is mounted read-only".into())
+    if found.options.iter().any(|option| option == "ro") { wrong(false, "it is mounted read-only".into()) } else { None }
 }
 
 /// The helper of GlusterFS leaves out a slash.

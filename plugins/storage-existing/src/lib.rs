@@ -6,7 +6,7 @@ mod proof;
 
 use arcus_sdk::prelude::*;
 pub use config::Config;
-use found::amiss;
+use found::{Amiss, amiss};
 
 /// The plugin.
 pub struct Existing;
@@ -24,14 +24,9 @@ impl Plugin for Existing {
         let seen = cluster.ask_each(nodes.iter().copied(), probe::mounts());
         for node in nodes {
             if let Known(mounts) = seen.of(node)
-                && let Some(words) = amiss(&cluster.config, &shared.path, mounts)
+                && let Some(amiss) = amiss(&cluster.config, &shared.path, mounts)
             {
-                let message = format!("{} on {}: {words}", shared.path, node.name);
-                let help = format!(
-                    "mount {} ({}) there yourself, or correct `source` and `type`; with `use: nfs` or `use: glusterfs` Arcus mounts it. What is mounted now is moved with `arcus migrate`",
-                    cluster.config.source, cluster.config.kind
-                );
-                plan.problem(problem("existing.not-mounted", message).on(node).help(help));
+                plan.problem(refusal(&cluster.config, &shared.path, node, &amiss));
             }
             // Nothing to do, and what others wait for: left out where it is so.
             plan.wait("mounted", node, [probe::mounts().on(node)], "the operator's mount is there", 5)
@@ -46,7 +41,7 @@ impl Plugin for Existing {
             let Some(shared) = &cluster.handed.demands.shared else { return unmet("nobody wants a shared directory") };
             match amiss(&cluster.config, &shared.path, case.get::<Vec<Mounted>>(0)?) {
                 None => met(),
-                Some(words) => unmet(words),
+                Some(amiss) => unmet(amiss.words),
             }
         })
     }
@@ -58,6 +53,18 @@ impl Plugin for Existing {
         }
         Ok(())
     }
+}
+
+fn refusal(config: &Config, path: &str, node: &Node, amiss: &Amiss) -> Problem {
+    let message = format!("{path} on {}: {}", node.name, amiss.words);
+    let (code, help) = match amiss.other {
+        true => ("existing.other-mounted", "correct `source` and `type`; or, if the directory is to be on what the file says: its data are moved with `arcus migrate`, a mount moves none".to_owned()),
+        false => {
+            let help = format!("mount {} ({}) there yourself, or correct `source` and `type`; with `use: nfs` or `use: glusterfs` Arcus mounts it", config.source, config.kind);
+            ("existing.not-mounted", help)
+        }
+    };
+    problem(code, message).on(node).help(help)
 }
 
 impl Storage for Existing {

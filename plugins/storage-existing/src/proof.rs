@@ -9,13 +9,15 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) {
     let Some(shared) = cluster.handed.demands.shared.as_ref().filter(|shared| shared.attach) else { return };
     let (config, path) = (&cluster.config, &shared.path);
     let nodes = cluster.named(&shared.nodes);
-    let seen = cluster.ask_many(nodes.iter().copied(), (probe::mounts(), probe::directory(path)));
+    // Apart: who looks into a mount whose server is gone waits, and with it all else that is asked of the node at once.
+    let seen = cluster.ask_each(nodes.iter().copied(), probe::mounts());
+    let inside = cluster.ask_each(nodes.iter().copied(), probe::directory(path));
     for node in &nodes {
-        let (mounts, directory) = seen.of(node);
+        let (mounts, directory) = (seen.of(node), inside.of(node));
         checks.on(node, "mounted", format!("{path} is {}", config.source)).judge(mounts, |mounts| match (amiss(config, path, mounts), directory) {
-            (Some(words), _) => failed(words),
+            (Some(amiss), _) => failed(amiss.words),
             (None, Known(Some(_))) => passed(format!("{} from {}", config.kind, config.source)),
-            // It hangs in the table of mounts, and whoever looks into it gets an error.
+            // It hangs in the table of mounts, and whoever looks into it gets an error, or waits.
             (None, Unknown(problem)) => failed(format!("it is mounted, but cannot be read: {}", problem.message)),
             (None, Known(None)) => failed("it is mounted, but cannot be read"),
         });

@@ -64,14 +64,14 @@ fn nothing_is_done_and_the_platform_may_begin() {
 #[test]
 fn what_is_missing_is_told_for_every_node() {
     type Change = fn(&mut Mounted);
-    let cases: [(&str, Change); 5] = [
-        ("10.99.0.8:/grdata (nfs4) is mounted there", |mounted| mounted.source = "10.99.0.8:/grdata".into()),
-        ("(fuse.glusterfs) is mounted there", |mounted| mounted.fstype = "fuse.glusterfs".into()),
-        ("stands in fstab, and is not mounted", |mounted| mounted.live = false),
-        ("nothing is mounted there", |mounted| mounted.target = "/elsewhere".into()),
-        ("read-only", |mounted| mounted.options = vec!["ro".into()]),
+    let cases: [(&str, &str, Change); 5] = [
+        ("10.99.0.8:/grdata (nfs4) is mounted there", "existing.other-mounted", |mounted| mounted.source = "10.99.0.8:/grdata".into()),
+        ("(fuse.glusterfs) is mounted there", "existing.other-mounted", |mounted| mounted.fstype = "fuse.glusterfs".into()),
+        ("stands in fstab, and is not mounted", "existing.not-mounted", |mounted| mounted.live = false),
+        ("nothing is mounted there", "existing.not-mounted", |mounted| mounted.target = "/elsewhere".into()),
+        ("read-only", "existing.not-mounted", |mounted| mounted.options = vec!["ro".into()]),
     ];
-    for (words, change) in cases {
+    for (words, code, change) in cases {
         let lab = Lab::<Existing>::new(whole());
         for node in ["manage02", "compute01"] {
             change(shared(&mut lab.world(), node));
@@ -79,7 +79,9 @@ fn what_is_missing_is_told_for_every_node() {
         let Err(Trouble::Refused(problems)) = lab.plan() else { panic!("{words}: it was planned") };
         let told: Vec<&str> = problems.iter().filter_map(|problem| problem.node.as_deref()).collect();
         assert_eq!(told, ["manage02", "compute01"], "{words}");
-        assert!(problems.iter().all(|problem| problem.code == "existing.not-mounted" && problem.message.contains(words)), "{words}: {}", problems[0].message);
+        assert!(problems.iter().all(|problem| problem.code == code && problem.message.contains(words)), "{words}: {}", problems[0].message);
+        let names_migrate = problems[0].help.as_ref().is_some_and(|help| help.contains("`arcus migrate`"));
+        assert_eq!(names_migrate, code == "existing.other-mounted", "{words}: {:?}", problems[0].help);
         let failed: Vec<String> = bad(&lab).into_iter().filter(|(name, _)| name.starts_with("mounted@")).map(|(name, _)| name).collect();
         assert_eq!(failed, ["mounted@manage02", "mounted@compute01"], "{words}");
     }

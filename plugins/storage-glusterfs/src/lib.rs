@@ -2,6 +2,7 @@
 
 mod config;
 mod layout;
+mod mounting;
 mod plan;
 mod pool;
 mod proof;
@@ -31,7 +32,7 @@ impl Plugin for Gluster {
             .on("create", volume::is_made)
             .on("options", volume::is_set)
             .on("start", volume::is_started)
-            .on("mount", plan::is_mounted)
+            .on("mount", mounting::is_mounted)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

@@ -2,6 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::layout::{Layout, storage};
+use crate::mounting;
 use crate::pool::{self, Peer};
 use crate::volume::{self, Said};
 use arcus_sdk::prelude::*;
@@ -62,10 +63,16 @@ enum There {
 pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     let shared = cluster.handed.demands.shared.as_ref();
     let clients = shared.map(|shared| cluster.named(&shared.nodes)).unwrap_or_default();
-    let (servers, clients_os) = look(cluster, layout, &clients);
+    let (servers, clients_seen) = look(cluster, layout, &clients);
     let there = there(cluster, &servers);
     let driver = driver(&servers);
     refuse(cluster, layout, &servers, &there, driver, plan);
+    for (node, (_, mounts)) in clients.iter().zip(&clients_seen) {
+        let attached = shared.filter(|shared| shared.attach).zip(mounts.known());
+        if let Some(problem) = attached.and_then(|(shared, mounts)| mounting::in_the_way(cluster, node, &shared.path, mounts)) {
+            plan.problem(problem);
+        }
+    }
     warn_of_risks(cluster, layout, driver, plan);
 
     let started: Vec<(&Node, Planned)> =
@@ -133,11 +140,12 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
         .provides(milestone::STORAGE_READY);
 
     let Some(shared) = shared else { return };
-    let (source, options) = layout.mounted(&config.volume);
-    for (node, os) in clients.iter().zip(&clients_os) {
+    let (_, options) = layout.mounted(&config.volume);
+    for (node, (os, mounts)) in clients.iter().zip(&clients_seen) {
         let client = plan.package("client", node, client_package(os)).known(os);
         if shared.attach {
-            plan.mount("mount", node, mount(&source, &shared.path, "glusterfs").options(&options))
+            let source = mounting::source(cluster, layout, &shared.path, mounts);
+            plan.mount("mount", node, mount(source, &shared.path, "glusterfs").options(&options))
                 .until([probe::mounts().on(node)], format!("{} is the volume {}", shared.path, config.volume), 20)
                 .after([&client, &ready])
                 .provides(milestone::STORAGE_MOUNTED);
@@ -146,11 +154,11 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
 }
 
 /// Everything in one ask.
-fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) -> (Vec<Server<'a>>, Vec<Look<Os>>) {
+fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) -> (Vec<Server<'a>>, Vec<(Look<Os>, Look<Vec<Mounted>>)>) {
     let nodes = storage(cluster);
     let config = &cluster.config;
     let mut batch = cluster.batch();
-    let clients_os = batch.each(clients.iter().copied(), probe::os());
+    let clients_seen = batch.each(clients.iter().copied(), (probe::os(), probe::mounts()));
     let facts = batch.each(
         nodes.iter().copied(),
         (
@@ -171,7 +179,7 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
     };
     let (bricks, inner) = (below(""), below("/.glusterfs"));
     let mut got = batch.send();
-    let (clients_os, facts, bricks, inner) = (got.take(clients_os), got.take(facts), got.take(bricks), got.take(inner));
+    let (clients_seen, facts, bricks, inner) = (got.take(clients_seen), got.take(facts), got.take(bricks), got.take(inner));
     let servers = nodes.into_iter().map(|node| {
         let (os, mounts, service, peers, info, vols, peers_there) = facts.of(node).clone();
         Server {
@@ -187,7 +195,7 @@ fn look<'a>(cluster: &'a Cluster<Config>, layout: &Layout, clients: &[&Node]) ->
             knows_peers: peers_there.map(|found| found.is_some_and(|directory| directory.entries > 0)),
         }
     });
-    (servers.collect(), clients.iter().map(|node| clients_os.of(node).clone()).collect())
+    (servers.collect(), clients.iter().map(|node| clients_seen.of(node).clone()).collect())
 }
 
 /// A program that is not there is an answer too.
@@ -366,24 +374,4 @@ fn client_package(os: &Look<Os>) -> &'static str {
         Known(os) if os.is_like("debian") => "glusterfs-client",
         _ => "glusterfs-fuse",
     }
-}
-
-/// Judges `mount`: live, of this type, from this source.
-pub fn is_mounted(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let Some(shared) = &cluster.handed.demands.shared else { return unmet("nobody wants a shared directory") };
-    let layout = match Layout::of(cluster) {
-        Ok(layout) => layout,
-        Err(problem) => return will_fail(problem),
-    };
-    let (source, _) = layout.mounted(&cluster.config.volume);
-    match case.get::<Vec<Mounted>>(0)?.at(&shared.path) {
-        Some(found) if found.live && is_ours(found, &source) => met(),
-        Some(found) if found.live => unmet(format!("{} ({}) is mounted there", found.source, found.fstype)),
-        _ => unmet("nothing is mounted there"),
-    }
-}
-
-/// A live mount of this volume.
-pub fn is_ours(mounted: &Mounted, source: &str) -> bool {
-    mounted.fstype == "fuse.glusterfs" && mounted.source == source
 }

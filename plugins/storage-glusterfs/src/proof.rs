@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 use crate::layout::{Layout, storage};
-use crate::plan::{is_ours, unlisted};
+use crate::mounting::{self, is_ours};
+use crate::plan::unlisted;
 use crate::pool;
 use crate::volume::{self, Said, Volume};
 use arcus_sdk::{Finding, prelude::*};
@@ -45,7 +46,7 @@ pub fn verify(cluster: &Cluster<Config>, layout: &Layout, checks: &mut Checks) {
         });
         let why = why.unwrap_or_else(|| problem("gluster.silent", "no storage node answered"));
         checks.of_cluster("volume", format!("the volume {} is the one of the file, and started", config.volume)).unanswered(&why);
-        return proof_of_mounts(layout, config, &clients, &path, &mounted, checks);
+        return proof_of_mounts(cluster, layout, &clients, &path, &mounted, checks);
     };
     if let Known(output) = &seen.of(speaker).1
         && let Some(peers) = pool::peers(output)
@@ -71,7 +72,7 @@ pub fn verify(cluster: &Cluster<Config>, layout: &Layout, checks: &mut Checks) {
             proof_of_copies(cluster, layout, speaker, checks);
         }
     }
-    proof_of_mounts(layout, config, &clients, &path, &mounted, checks);
+    proof_of_mounts(cluster, layout, &clients, &path, &mounted, checks);
 }
 
 fn in_pool(servers: &[&Node], node: &Node, output: &Output) -> Finding {
@@ -142,15 +143,16 @@ fn first_line(output: &Output) -> String {
 
 type Attached = (Look<Vec<Mounted>>, Look<Option<DirectoryFact>>);
 
-fn proof_of_mounts(layout: &Layout, config: &Config, clients: &[&Node], path: &str, seen: &PerNode<Attached>, checks: &mut Checks) {
-    let (source, options) = layout.mounted(&config.volume);
+fn proof_of_mounts(cluster: &Cluster<Config>, layout: &Layout, clients: &[&Node], path: &str, seen: &PerNode<Attached>, checks: &mut Checks) {
+    let (_, options) = layout.mounted(&cluster.config.volume);
     for node in clients {
         let (mounts, directory) = seen.of(node);
-        checks.on(node, "mounted", format!("{path} is the volume {}", config.volume)).judge(mounts, |mounts| match (mounts.at(path), directory) {
-            (Some(found), _) if found.live && !is_ours(found, &source) => {
+        let source = mounting::source(cluster, layout, path, mounts);
+        checks.on(node, "mounted", format!("{path} is the volume {}", cluster.config.volume)).judge(mounts, |mounts| match (mounts.at(path), directory) {
+            (Some(found), _) if found.live && !is_ours(cluster, found) => {
                 failed(format!("{} ({}) is mounted there, wanted is {source}", found.source, found.fstype))
             }
-            (Some(found), Known(Some(_))) if found.live => passed(format!("fuse.glusterfs from {source}")),
+            (Some(found), Known(Some(_))) if found.live => passed(format!("fuse.glusterfs from {}", found.source)),
             // It hangs in the table of mounts, and whoever looks into it gets an error.
             (Some(found), Unknown(problem)) if found.live => failed(format!("it is mounted, but cannot be read: {}", problem.message)),
             (Some(found), Known(None)) if found.live => failed("it is mounted, but cannot be read"),

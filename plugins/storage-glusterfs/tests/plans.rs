@@ -3,8 +3,10 @@
 mod common;
 
 use arcus_sdk::contract::actions::{Action, Step};
+use arcus_sdk::contract::checks::Outcome;
+use arcus_sdk::contract::facts::Mounted;
 use arcus_sdk::contract::types::Problem;
-use arcus_sdk::fake::{Fixture, Lab, Trouble};
+use arcus_sdk::fake::{Fixture, Lab, Trouble, World};
 use arcus_sdk::guest;
 use arcus_storage_glusterfs::Gluster;
 use common::{HA, Volume, converged, fixture, ha, install, peers_of, pool, put_volume, volume_of};
@@ -112,6 +114,49 @@ fn while_a_migration_runs_nothing_is_mounted() {
     assert!(lab.world().at("compute01").packages.contains_key("glusterfs-client"));
     assert!(lab.world().at("compute01").mounts.iter().all(|mounted| mounted.target != "/grdata"));
     assert!(lab.verify().unwrap().witnesses.is_empty());
+}
+
+fn at_grdata(world: &mut World, node: &str, change: impl Fn(&mut Mounted)) {
+    world.machine(node).mounts.iter_mut().filter(|mounted| mounted.target == "/grdata").for_each(change);
+}
+
+#[test]
+fn another_kind_of_storage_is_moved_by_migrate_and_not_mounted_over() {
+    type Change = fn(&mut Mounted);
+    let cases: [(&str, &str, Change); 4] = [
+        ("gluster.other-mounted", "10.99.0.11:/grdata (nfs4)", |mounted| (mounted.source, mounted.fstype) = ("10.99.0.11:/grdata".into(), "nfs4".into())),
+        ("gluster.other-mounted", "10.99.0.31:/other (fuse.glusterfs)", |mounted| mounted.source = "10.99.0.31:/other".into()),
+        ("gluster.other-mounted", "10.99.0.77:/data (fuse.glusterfs)", |mounted| mounted.source = "10.99.0.77:/data".into()),
+        ("gluster.other-in-fstab", "fstab of compute01 has 10.99.0.11:/grdata (nfs)", |mounted| {
+            (mounted.source, mounted.fstype, mounted.live) = ("10.99.0.11:/grdata".into(), "nfs".into(), false);
+        }),
+    ];
+    for (code, words, change) in cases {
+        let lab = converged();
+        at_grdata(&mut lab.world(), "compute01", change);
+        let Err(Trouble::Refused(problems)) = lab.plan() else { panic!("{words}: it was planned") };
+        assert_eq!(codes(&problems), [code], "{words}");
+        assert!(problems[0].message.contains(words) && problems[0].node.as_deref() == Some("compute01"), "{words}: {}", problems[0].message);
+        assert!(problems[0].help.as_ref().is_some_and(|help| help.contains("`arcus migrate`")), "{words}");
+    }
+}
+
+#[test]
+fn a_volume_that_is_mounted_by_its_servers_name_is_the_same_volume() {
+    let mut lab = converged();
+    at_grdata(&mut lab.world(), "compute01", |mounted| {
+        mounted.source = "storage02:/data".into();
+        mounted.fstab = Some(vec!["backupvolfile-server=storage01".into()]);
+    });
+    // Its line of fstab is mended; what is in use stays as it is.
+    let report = lab.converge().unwrap_or_else(|trouble| panic!("{trouble}"));
+    assert_eq!(report.performed(), ["mount:compute01"]);
+    let mounts = lab.world().at("compute01").mounts.clone();
+    let found = mounts.iter().find(|mounted| mounted.target == "/grdata").unwrap();
+    assert_eq!(found.source, "storage02:/data");
+    assert!(found.fstab.as_ref().unwrap().contains(&"_netdev".into()), "{:?}", found.fstab);
+    let checks = lab.verify().unwrap().checks;
+    assert!(checks.iter().all(|check| check.outcome == Outcome::Passed), "{checks:#?}");
 }
 
 #[test]

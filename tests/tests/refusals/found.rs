@@ -87,7 +87,7 @@ fn fstab(world: &World) -> Result<()> {
     let checkout = checkout(world, &shared())?;
     let two = world.node("two")?;
     two.sh("printf '10.97.0.9:/old /grdata nfs defaults,noauto 0 0\\n' >>/etc/fstab")?;
-    let result = refused(world, &checkout, "mount.foreign", "two", &["/grdata", "fstab", "10.97.0.9:/old", "nfs"]);
+    let result = refused(world, &checkout, "gluster.other-in-fstab", "two", &["/grdata", "fstab", "10.97.0.9:/old", "nfs"]);
     two.sh("sed -i '\\,/grdata,d' /etc/fstab")?;
     result?;
     // Files that a mount would hide are in the way as well.

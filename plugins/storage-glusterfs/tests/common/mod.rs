@@ -74,7 +74,8 @@ fn simulate(world: &mut World) {
         if !world.at(node).packages.contains_key("glusterfs-client") {
             return Err("mount: unknown filesystem type 'glusterfs'".into());
         }
-        let server = world.by_address(server).ok_or("no such host")?.to_owned();
+        // Names of nodes lead to them, as /etc/hosts has it.
+        let server = world.nodes.iter().find(|node| node.name == server || node.address == server).ok_or("no such host")?.name.clone();
         match volume_of(world, &server, volume) {
             Some(volume) if up(world, &server) && volume.status == "Started" => Ok(()),
             _ => Err("Mount failed. Check the log file for more details.".into()),
