@@ -10,6 +10,10 @@ mkdir -p "$root/srv/repo"
 in_root apt-get -qq -y -o Dir::Cache::archives=/srv/repo -o APT::Sandbox::User=root \
   --download-only install $LAB_REPO_PACKAGES
 rm -rf "$root/srv/repo/lock" "$root/srv/repo/partial"
+# What the layer of the Red Hat family is made with, without a network: see el7.sh. Nodes are not pointed at it.
+mkdir -p "$root/srv/rpm-tools"
+in_root apt-get -qq -y -o Dir::Cache::archives=/srv/rpm-tools -o APT::Sandbox::User=root --download-only install $LAB_RPM_TOOLS
+rm -rf "$root/srv/rpm-tools/lock" "$root/srv/rpm-tools/partial"
 (
   cd "$root/srv/repo"
   # Colons (epochs) in names would have to be quoted in the index.

@@ -25,6 +25,9 @@ const INSTALLED: &[&str] = &[
 /// What nodes can install: the whole of the package repository they have, with dependencies.
 const REPOSITORY: &[&str] = &["glusterfs-server", "glusterfs-client", "keepalived", "jq", "chrony"];
 
+/// What makes RPM packages of those, and installs them: fetched with the base, put into the layer of the Red Hat family only.
+const RPM_TOOLS: &[&str] = &["dnf", "rpm", "createrepo-c"];
+
 const PREPARE: &str = include_str!("../base/prepare.sh");
 
 /// A base that is ready to be mounted under nodes.
@@ -51,7 +54,7 @@ impl Base {
     /// The digest of the recipe, which names the archive in the cache.
     pub fn digest() -> String {
         let mut digest = Sha256::new();
-        for part in [SUITE, &INSTALLED.join(" "), &REPOSITORY.join(" "), PREPARE] {
+        for part in [SUITE, &INSTALLED.join(" "), &REPOSITORY.join(" "), &RPM_TOOLS.join(" "), PREPARE] {
             digest.update(part.as_bytes());
             digest.update([0]);
         }
@@ -99,6 +102,7 @@ impl Base {
             .arg(SUITE)
             .arg(&part)
             .env("LAB_REPO_PACKAGES", REPOSITORY.join(" "))
+            .env("LAB_RPM_TOOLS", RPM_TOOLS.join(" "))
             .env("DEBIAN_FRONTEND", "noninteractive")
             .stdin(Stdio::null());
         if let Some(mirror) = mirror() {
