@@ -18,6 +18,7 @@ pub struct Checkout<'w> {
     arcus: PathBuf,
     folder: tempfile::TempDir,
     login: Vec<OsString>,
+    grctl: &'static str,
 }
 
 impl<'w> Checkout<'w> {
@@ -30,7 +31,7 @@ impl<'w> Checkout<'w> {
         fs::copy(file, folder.path().join("cluster.yaml")).with_context(|| format!("copying {}", file.display()))?;
         fs::copy(world.known_hosts(), folder.path().join("known_hosts")).context("copying the host keys")?;
         let login = ["--identity".into(), world.key().into_os_string(), "--no-agent".into()].to_vec();
-        Ok(Self { world, arcus: crate::arcus()?, folder, login })
+        Ok(Self { world, arcus: crate::arcus()?, folder, login, grctl: "grctl-5.1" })
     }
 
     /// With another binary, e.g. one as it is shipped.
@@ -44,6 +45,13 @@ impl<'w> Checkout<'w> {
     #[must_use]
     pub fn with_login<S: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.login = arguments.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With another version's installer, by its stand-in's name.
+    #[must_use]
+    pub fn with_grctl(mut self, standin: &'static str) -> Self {
+        self.grctl = standin;
         self
     }
 
@@ -99,7 +107,7 @@ impl<'w> Checkout<'w> {
     /// When the stand-in for grctl is not there.
     pub fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = self.world.operator(&self.arcus);
-        let grctl = standin("grctl-5.1")?;
+        let grctl = standin(self.grctl)?;
         command.current_dir(self.folder.path()).env_remove("SSH_AUTH_SOCK").env("XDG_CACHE_HOME", cache()).env("NO_COLOR", "1");
         command.arg("-f").arg(self.file()).args(&self.login);
         command.arg("--artifact").arg(format!("grctl={}", grctl.display())).args(words).stdin(Stdio::null());
@@ -139,6 +147,41 @@ impl<'w> Checkout<'w> {
         let plan = self.json(&["plan"], 0, limit)?;
         let count = |key: &str| plan[key].as_array().map(Vec::len).with_context(|| format!("the plan has no {key}"));
         Ok((count("steps")?, count("later")?))
+    }
+
+    /// Checks that did not pass, as `id@node` or, of the whole cluster, `id`: as they are now.
+    ///
+    /// # Errors
+    /// When nothing could be checked.
+    pub fn failing(&self, limit: Duration) -> Result<Vec<String>> {
+        let ended = self.run(&["-o", "json", "verify", "--no-wait"], limit)?;
+        let printed: serde_json::Value = serde_json::from_str(&ended.stdout).with_context(|| format!("no JSON:\n{}{}", ended.stdout, ended.stderr))?;
+        let checks = printed["checks"].as_array().filter(|checks| !checks.is_empty()).with_context(|| format!("nothing was checked: {printed:#}"))?;
+        let bad = checks.iter().filter(|check| !matches!(check["result"].as_str(), Some("passed" | "warned")));
+        let names: Vec<String> = bad.map(name).collect();
+        ensure!(ended.status.success() == names.is_empty(), "it ended with {}, and {names:?} did not pass", ended.status);
+        Ok(names)
+    }
+
+    /// Applies (with these words, too), verifies, and plans again: nothing is left.
+    ///
+    /// # Errors
+    /// When one of these goes wrong, or something is left.
+    pub fn converged(&self, words: &[&str], limit: Duration) -> Result<()> {
+        self.run(&[&["apply", "--yes", "--no-verify"], words].concat(), limit)?.code(0)?;
+        self.run(&["verify"], limit)?.code(0)?;
+        let left = self.planned(limit)?;
+        ensure!(left == (0, 0), "a plan has {} steps, and {} for later", left.0, left.1);
+        Ok(())
+    }
+}
+
+/// A check, for people.
+fn name(check: &serde_json::Value) -> String {
+    let id = check["id"].as_str().unwrap_or_default();
+    match check["node"].as_str() {
+        Some(node) => format!("{id}@{node}"),
+        None => id.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@ mod checkout;
 mod picture;
 mod program;
 mod scenes;
+pub mod uml;
 
 use std::path::PathBuf;
 

@@ -74,6 +74,15 @@ impl Engine {
         }
     }
 
+    /// As [`Engine::verify`], with one look: what may still settle is pending, and so not passed.
+    ///
+    /// # Errors
+    /// Only when checking itself is not possible; failed checks are results.
+    pub async fn verify_now(&self) -> Result<Verified, Fault> {
+        self.emit(Event::Phase { name: "verify" });
+        Ok(self.verify_once().await?.0)
+    }
+
     /// One look at everything; with it, the longest time a pending check asks for.
     async fn verify_once(&self) -> Result<(Verified, Option<Duration>), Fault> {
         let (_, round) = self.round();

@@ -118,7 +118,7 @@ pub enum Verb {
     /// Show what would be done, ask, do it, and verify
     Apply(Apply),
     /// Prove that the cluster is as it should be
-    Verify,
+    Verify(Verify),
     /// What is open, who works on it, what can be reached
     Status,
     /// Break something on purpose, and see the cluster bear it
@@ -194,6 +194,13 @@ pub struct Apply {
     /// Change things although many nodes cannot be reached
     #[arg(long)]
     pub despite_unreachable: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Look once: do not wait for what may settle by itself, which does not pass then
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 #[derive(Debug, Subcommand)]

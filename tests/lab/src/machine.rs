@@ -15,6 +15,8 @@ pub const PACKAGES: &[&str] = &[
     "mmdebstrap",        // the base
     "zstd",              // its cache
     "fping",             // blackouts, measured every 10 ms
+    "user-mode-linux",   // nodes with a kernel of their own, which has NFS
+    "e2fsprogs",         // their disk
     "iproute2",
     "openssh-client",
     "util-linux",
@@ -100,6 +102,9 @@ pub fn requirements() -> Vec<String> {
     }
     if !Path::new("/dev/fuse").exists() {
         missing.push("/dev/fuse: GlusterFS mounts need it (modprobe fuse; in a container, hand the device in)".to_owned());
+    }
+    if !Path::new("/dev/net/tun").exists() {
+        missing.push("/dev/net/tun: nodes with a kernel of their own join the bridge by it (modprobe tun; in a container, hand the device in)".to_owned());
     }
     match cgroup::Root::find() {
         Ok(_) => {}

@@ -30,7 +30,7 @@ pub fn run(context: &Context, verb: Verb) -> Result<(), Fault> {
         Verb::Preflight => block_on(preflight::run(context)),
         Verb::Plan(args) => block_on(plan::run(context, &args)),
         Verb::Apply(args) => block_on(apply::run(context, &args)),
-        Verb::Verify => block_on(verify::run(context)),
+        Verb::Verify(args) => block_on(verify::run(context, &args)),
         Verb::Status => block_on(status::run(context)),
         Verb::Drill(Drill::Vip(args)) => block_on(drill::run(context, &args)),
         Verb::Unlock(args) => block_on(unlock::run(context, &args)),

@@ -3,14 +3,15 @@
 use arcus_engine::{Fault, Kind, Verified};
 
 use crate::cli::Context;
+use crate::cli::args::Verify;
 use crate::cli::show::checks;
 use crate::cli::work::Work;
 
 /// Checks everything; changes nothing but the witness files that it removes again.
-pub async fn run(context: &Context) -> Result<(), Fault> {
+pub async fn run(context: &Context, args: &Verify) -> Result<(), Fault> {
     let work = Work::open(context).await?;
     // Not ended at once by an interrupt: witness files are to be removed.
-    let result = work.engine.verify().await;
+    let result = if args.no_wait { work.engine.verify_now().await } else { work.engine.verify().await };
     let stopped = work.is_stopped();
     work.end(context).await;
     let verified = result?;

@@ -1,0 +1,47 @@
+//! A platform that wants a shared directory and nothing else: a storage can be tried alone.
+
+use arcus_sdk::prelude::*;
+
+/// There is nothing to choose.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {}
+
+/// The plugin.
+pub struct Shelf;
+
+/// Written when the directory is there: what begins only after the storage is proven.
+const BEGUN: &str = "/etc/shelf";
+
+fn members(cluster: &Cluster<Config>) -> Vec<&Node> {
+    cluster.any_role(&[Role::Manage, Role::Compute])
+}
+
+impl Plugin for Shelf {
+    type Config = Config;
+
+    fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
+        for node in members(cluster) {
+            plan.file("begin", node, file(BEGUN).content("the shared directory is there\n")).needs(milestone::STORAGE_MOUNTED, [node]);
+        }
+        Ok(())
+    }
+
+    fn goals() -> Goals<Config> {
+        Goals::new()
+    }
+
+    fn verify(_: &Cluster<Config>, _: &mut Checks) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+impl Platform for Shelf {
+    fn demands(cluster: &Cluster<Config>) -> Result<PlatformDemand, Vec<Problem>> {
+        let nodes = members(cluster).into_iter().map(|node| node.name.clone()).collect();
+        let shared = SharedDirectory { path: "/grdata".into(), nodes, attach: true, users: Vec::new() };
+        Ok(PlatformDemand { shared: Some(shared), gateway_health: None, gateway_unit: None })
+    }
+}
+
+arcus_sdk::export!(platform: Shelf);
