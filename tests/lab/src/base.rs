@@ -1,12 +1,16 @@
 //! The root that all nodes share: a Debian 12 made by `mmdebstrap`, kept as an archive and unpacked once per machine.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::system::System;
 
 const OLD: Duration = Duration::from_secs(3 * 24 * 3600);
 const SUITE: &str = "bookworm";
@@ -29,17 +33,32 @@ const REPOSITORY: &[&str] = &["glusterfs-server", "glusterfs-client", "keepalive
 const RPM_TOOLS: &[&str] = &["dnf", "rpm", "createrepo-c"];
 
 const PREPARE: &str = include_str!("../base/prepare.sh");
+const EL7: &str = include_str!("../base/el7.sh");
 
 /// A base that is ready to be mounted under nodes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Base {
     root: PathBuf,
+    /// What lies over it on nodes that are like CentOS 7.
+    #[serde(default)]
+    el7: Option<PathBuf>,
 }
 
 impl Base {
     /// The folder of the base; never written to.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The folders below a node of this system, in the words of an overlay: the topmost first.
+    pub(crate) fn below(&self, system: System) -> Result<OsString> {
+        let mut folders = OsString::new();
+        if system == System::El7 {
+            folders.push(self.el7.as_ref().context("a node is to be like CentOS 7, and the base was not made for that: call `Base::with`")?);
+            folders.push(":");
+        }
+        folders.push(&self.root);
+        Ok(folders)
     }
 
     /// `$ARCUS_LAB_CACHE`, `$XDG_CACHE_HOME/arcus-lab` or `~/.cache/arcus-lab`.
@@ -53,37 +72,35 @@ impl Base {
 
     /// The digest of the recipe, which names the archive in the cache.
     pub fn digest() -> String {
-        let mut digest = Sha256::new();
-        for part in [SUITE, &INSTALLED.join(" "), &REPOSITORY.join(" "), &RPM_TOOLS.join(" "), PREPARE] {
-            digest.update(part.as_bytes());
-            digest.update([0]);
-        }
-        hex::encode(&digest.finalize()[..8])
+        digest_of(&[SUITE, &INSTALLED.join(" "), &REPOSITORY.join(" "), &RPM_TOOLS.join(" "), PREPARE])
     }
 
     /// Takes the base from the cache, or builds it there: minutes at most, seconds later.
     pub fn ensure(say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let cache = Self::cache_dir();
-        fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
-        // Several test programs may want it at once: the first builds, the others wait.
-        let lock = File::create(cache.join("lock")).context("creating the cache's lock")?;
-        lock.lock().context("locking the cache")?;
-        let digest = Self::digest();
-        let root = cache.join(format!("base-{digest}"));
-        if !root.is_dir() {
-            let archive = cache.join(format!("base-{digest}.tar.zst"));
-            if !archive.is_file() {
-                let began = Instant::now();
-                say(&format!("lab: building the nodes' base with mmdebstrap in {} (once)", cache.display()));
-                Self::build(&archive)?;
-                say(&format!("lab: base built in {:.1} s", began.elapsed().as_secs_f32()));
-            }
-            let began = Instant::now();
-            Self::unpack(&archive, &root)?;
-            say(&format!("lab: base unpacked in {:.1} s", began.elapsed().as_secs_f32()));
-            Self::drop_others(&cache, &digest);
+        let root = cached("base", &Self::digest(), "the nodes' base with mmdebstrap", Self::build, say)?;
+        Ok(Self { root, el7: None })
+    }
+
+    /// The same for nodes of another system too: a layer over the base, made of what the base carries, without a network.
+    pub fn with(mut self, system: System, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        if system == System::El7 && self.el7.is_none() {
+            let digest = digest_of(&[&Self::digest(), EL7]);
+            self.el7 = Some(cached("el7", &digest, "the layer of nodes that are like CentOS 7", |archive| self.build_el7(archive), say)?);
         }
-        Ok(Self { root })
+        Ok(self)
+    }
+
+    fn build_el7(&self, archive: &Path) -> Result<()> {
+        let part = archive.with_file_name("part.tar.zst");
+        let mut command = Command::new("unshare");
+        command.args(["-m", "--propagation", "private", "bash", "-c", EL7, "el7"]).arg(&self.root).arg(&part).stdin(Stdio::null());
+        let output = command.output().context("running unshare")?;
+        if !output.status.success() {
+            let _ = fs::remove_file(&part);
+            bail!("making the layer failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        }
+        fs::rename(&part, archive)?;
+        Ok(())
     }
 
     fn build(archive: &Path) -> Result<()> {
@@ -120,37 +137,70 @@ impl Base {
         fs::rename(&part, archive)?;
         Ok(())
     }
+}
 
-    fn unpack(archive: &Path, root: &Path) -> Result<()> {
-        let part = root.with_extension("part");
-        if part.exists() {
-            fs::remove_dir_all(&part)?;
-        }
-        fs::create_dir(&part)?;
-        let output = Command::new("tar")
-            .args(["--extract", "--zstd", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"])
-            .arg("--file")
-            .arg(archive)
-            .arg("--directory")
-            .arg(&part)
-            .output()
-            .context("running tar")?;
-        if !output.status.success() {
-            bail!("unpacking {}: {}", archive.display(), String::from_utf8_lossy(&output.stderr));
-        }
-        fs::rename(&part, root)?;
-        Ok(())
+fn digest_of(parts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part.as_bytes());
+        digest.update([0]);
     }
+    hex::encode(&digest.finalize()[..8])
+}
 
-    /// Bases of older recipes take half a gigabyte each; those of the last days may be in use by another checkout.
-    fn drop_others(cache: &Path, digest: &str) {
-        for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
-            if name.starts_with("base-") && !name.contains(digest) && old {
-                let _ = if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
-            }
+/// A folder of the cache, unpacked from its archive, which `build` makes where there is none.
+fn cached(kind: &str, digest: &str, what: &str, build: impl FnOnce(&Path) -> Result<()>, say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
+    let cache = Base::cache_dir();
+    fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
+    // Several test programs may want it at once: the first builds, the others wait.
+    let lock = File::create(cache.join("lock")).context("creating the cache's lock")?;
+    lock.lock().context("locking the cache")?;
+    let root = cache.join(format!("{kind}-{digest}"));
+    if !root.is_dir() {
+        let archive = cache.join(format!("{kind}-{digest}.tar.zst"));
+        if !archive.is_file() {
+            let began = Instant::now();
+            say(&format!("lab: building {what} in {} (once)", cache.display()));
+            build(&archive)?;
+            say(&format!("lab: {kind} built in {:.1} s", began.elapsed().as_secs_f32()));
+        }
+        let began = Instant::now();
+        unpack(&archive, &root)?;
+        say(&format!("lab: {kind} unpacked in {:.1} s", began.elapsed().as_secs_f32()));
+        drop_others(&cache, kind, digest);
+    }
+    Ok(root)
+}
+
+fn unpack(archive: &Path, root: &Path) -> Result<()> {
+    let part = root.with_extension("part");
+    if part.exists() {
+        fs::remove_dir_all(&part)?;
+    }
+    fs::create_dir(&part)?;
+    let output = Command::new("tar")
+        .args(["--extract", "--zstd", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*", "--exclude=./dev/*"])
+        .arg("--file")
+        .arg(archive)
+        .arg("--directory")
+        .arg(&part)
+        .output()
+        .context("running tar")?;
+    if !output.status.success() {
+        bail!("unpacking {}: {}", archive.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    fs::rename(&part, root)?;
+    Ok(())
+}
+
+/// Those of older recipes take half a gigabyte each; those of the last days may be in use by another checkout.
+fn drop_others(cache: &Path, kind: &str, digest: &str) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|time| time.elapsed().is_ok_and(|age| age > OLD));
+        if name.starts_with(&format!("{kind}-")) && !name.contains(digest) && old {
+            let _ = if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
         }
     }
 }

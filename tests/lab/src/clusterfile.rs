@@ -9,6 +9,8 @@ use arcus_cluster::File;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::system::System;
+
 /// A node to make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSpec {
@@ -18,17 +20,26 @@ pub struct NodeSpec {
     pub address: Ipv4Addr,
     /// Its roles; `storage` brings a data disk at `/data`.
     pub roles: Vec<String>,
+    /// Which system it is like.
+    #[serde(default)]
+    pub system: System,
 }
 
 impl NodeSpec {
     /// A node without roles.
     pub fn new(name: &str, address: Ipv4Addr) -> Self {
-        Self { name: name.to_owned(), address, roles: Vec::new() }
+        Self { name: name.to_owned(), address, roles: Vec::new(), system: System::default() }
     }
 
     /// With a role.
     pub fn role(mut self, role: &str) -> Self {
         self.roles.push(role.to_owned());
+        self
+    }
+
+    /// Like another system.
+    pub fn like(mut self, system: System) -> Self {
+        self.system = system;
         self
     }
 
@@ -60,6 +71,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<NodeSpec>> {
             name: name.to_owned(),
             address: address.parse().with_context(|| format!("{name}: the lab makes IPv4 addresses only, not {address:?}"))?,
             roles: roles.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            system: System::default(),
         });
     }
     if found.is_empty() {

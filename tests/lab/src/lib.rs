@@ -16,6 +16,7 @@ mod machine;
 mod node;
 mod saved;
 mod standins;
+mod system;
 mod wait;
 mod world;
 
@@ -24,5 +25,6 @@ pub use clusterfile::{NodeSpec, nodes_of};
 pub use machine::{PACKAGES, ensure, ensure_limits, ensure_packages, packages, requirements};
 pub use node::{Answer, Node};
 pub use standins::{standin, standins_dir};
+pub use system::System;
 pub use wait::wait_until;
 pub use world::{OPS_PASSWORD, OPSPW_PASSWORD, Options, PLAIN_PASSWORD, ROOT_PASSWORD, World};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::base::Base;
 use crate::clusterfile::NodeSpec;
 use crate::world::Options;
 
@@ -14,7 +15,7 @@ use crate::world::Options;
 pub(crate) struct Saved {
     pub(crate) id: String,
     pub(crate) dir: PathBuf,
-    pub(crate) base: PathBuf,
+    pub(crate) base: Base,
     pub(crate) nodes: Vec<NodeSpec>,
     pub(crate) options: Options,
     /// The first process of the world, as seen from outside.

@@ -142,7 +142,7 @@ impl World {
         let saved = Saved {
             id,
             dir: dir.clone(),
-            base: base.root().to_owned(),
+            base: base.clone(),
             nodes: nodes.to_vec(),
             options: options.clone(),
             init: 0,
@@ -165,9 +165,10 @@ impl World {
         let mut disks = String::new();
         for node in &self.saved.nodes {
             let data = if node.is("storage") { options.data_disk.as_str() } else { "0" };
-            disks += &format!("{} {} {data}\n", node.name, node.address);
+            let below = self.saved.base.below(node.system)?;
+            disks += &format!("{} {} {data} {}\n", node.name, node.address, below.to_string_lossy());
         }
-        self.inside("make", [self.saved.base.as_os_str(), options.root_disk.as_ref()], &disks)?;
+        self.inside("make", [self.saved.base.root().as_os_str(), options.root_disk.as_ref()], &disks)?;
         let names: Vec<&str> = self.saved.nodes.iter().map(|node| node.name.as_str()).collect();
         self.plug(&names)?;
         for name in &names {

@@ -23,9 +23,9 @@ init() { # address/prefix, held by (pipe: ends with the pipe's other end | self)
   while read -r _; do :; done
 }
 
-# Disks of nodes: one per line "NAME ADDRESS DATA-SIZE"; DATA-SIZE 0 means no data disk.
+# Disks of nodes: one per line "NAME ADDRESS DATA-SIZE BELOW"; DATA-SIZE 0 means no data disk, BELOW are the folders under the node's own.
 make() { # base, size of the root disk
-  while read -r name address data; do
+  while read -r name address data below; do
     node=$DIR/ns/$name
     mkdir "$node"
     mount -t tmpfs -o mode=755,size="$2" "root-$name" "$node"
@@ -48,7 +48,7 @@ make() { # base, size of the root disk
       ids=$(awk -F: -v user="$user" '$1 == user { print $3 ":" $4 }' "$1/etc/passwd")
       chown -R "$ids" "$node/up/home/$user"
     done
-    mount -t overlay "root-$name" -o "lowerdir=$1,upperdir=$node/up,workdir=$node/work" "$node/root"
+    mount -t overlay "root-$name" -o "lowerdir=$below,upperdir=$node/up,workdir=$node/work" "$node/root"
     if [ "$data" != 0 ]; then
       mkdir "$node/data"
       mount -t tmpfs -o mode=755,size="$data" "data-$name" "$node/data"
