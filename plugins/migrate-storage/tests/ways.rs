@@ -1,0 +1,228 @@
+//! There, back, and on; cut off at every step.
+
+mod common;
+
+use arcus_migrate_storage::Migrate;
+use arcus_sdk::contract::facts::Holder;
+use arcus_sdk::fake::{Fixture, Lab, Trouble};
+use common::*;
+
+fn refused(lab: &Lab<Migrate>) -> Vec<String> {
+    match lab.plan() {
+        Err(Trouble::Refused(problems)) => problems.into_iter().map(|problem| problem.code).collect(),
+        other => panic!("it was planned: {other:?}"),
+    }
+}
+
+/// A run that is cut after so many steps; `false` when it was through before.
+fn cut(lab: &mut Lab<Migrate>, steps: usize) -> bool {
+    lab.crash_after(Some(steps));
+    let end = lab.converge();
+    lab.crash_after(None);
+    lab.world().pass(2);
+    match end {
+        Err(Trouble::Crashed) => true,
+        Ok(report) => {
+            assert!(report.is_done(), "{:#?}", report.left());
+            false
+        }
+        Err(trouble) => panic!("after {steps} steps: {trouble}"),
+    }
+}
+
+fn back(mut lab: Lab<Migrate>, when: &str) -> Lab<Migrate> {
+    let mut tries = 0;
+    lab = lab.rolling_back();
+    loop {
+        let report = lab.converge().unwrap_or_else(|trouble| panic!("{when}, back: {trouble}"));
+        if report.is_done() {
+            return lab;
+        }
+        tries += 1;
+        assert!(tries < 3, "{when}, back: {:#?}", report.left());
+    }
+}
+
+fn from_every_step(fixture: fn() -> Fixture) {
+    for steps in 0.. {
+        let when = format!("cut after {steps} steps");
+        let mut lab = Lab::<Migrate>::new(fixture());
+        let more = cut(&mut lab, steps);
+        assert_safe(&lab, &when);
+        // Back again, also when that is cut in the middle.
+        let forward_end = lab.world().clone();
+        let home = back(lab, &when);
+        assert_home(&home, &when);
+        for cut_again in [1, 4, 9, 17] {
+            let mut lab = Lab::<Migrate>::new(fixture());
+            *lab.world() = forward_end.clone();
+            lab = lab.rolling_back();
+            cut(&mut lab, cut_again);
+            assert_safe(&lab, &format!("{when}, the way back after {cut_again}"));
+            assert_home(&back(lab, &when), &format!("{when}, the way back cut after {cut_again}"));
+        }
+        if !more {
+            assert!(steps > 30, "it has {steps} steps only");
+            return;
+        }
+    }
+}
+
+#[test]
+fn cut_anywhere_both_ways_are_open_with_a_server_among_the_nodes() {
+    from_every_step(served);
+}
+
+#[test]
+fn cut_anywhere_both_ways_are_open_with_a_nas() {
+    from_every_step(nas);
+}
+
+#[test]
+fn all_that_was_there_is_there_and_the_rest_of_the_exports_stays() {
+    let lab = moved(served());
+    assert_moved(&lab, "moved");
+    let world = lab.world();
+    assert_eq!(world.text("compute01", "/grdata/tenant/b").as_deref(), Some("two"));
+    assert_eq!(world.text("manage01", "/grdata/services/storage/health.check").as_deref(), Some("token"));
+    let exports = world.text("manage01", "/etc/exports").unwrap();
+    assert!(exports.contains("/opt/rainbond/etc/tools *(rw,sync)") && exports.contains("/opt/rainbond/.init *(rw,sync)"), "{exports}");
+    assert!(exports.contains("/grdata 127.0.0.1(ro)") && !exports.contains("/grdata *"), "{exports}");
+}
+
+#[test]
+fn what_is_written_after_the_thaw_comes_back_and_a_new_start_copies_anew() {
+    let mut lab = moved(served());
+    lab.world().write("compute01", "/grdata/tenant/new", "since");
+    lab.world().remove("compute01", "/grdata/tenant/a");
+    let lab = back(lab, "after the thaw");
+    assert_home(&lab, "after the thaw");
+    assert_eq!(lab.world().text("manage01", "/grdata/tenant/new").as_deref(), Some("since"));
+    assert_eq!(lab.world().text("manage01", "/grdata/tenant/a"), None);
+    // There again: nothing of the first journey makes it skip anything.
+    lab.world().write("manage01", "/grdata/tenant/later", "later");
+    let mut again = Lab::<Migrate>::new(served());
+    *again.world() = lab.world().clone();
+    through(&mut again);
+    assert_moved(&again, "again");
+    assert_eq!(again.world().text("compute01", "/grdata/tenant/later").as_deref(), Some("later"));
+}
+
+#[test]
+fn a_writer_that_will_not_stop_is_named_and_nothing_is_switched() {
+    let mut lab = Lab::<Migrate>::new(served());
+    let holder = Holder { pid: 77, command: "backup".into(), unit: Some("cron.service".into()), writing: true };
+    lab.world().machine("compute01").holders.insert("/grdata".into(), vec![holder]);
+    match lab.converge() {
+        Err(Trouble::Failed { step, why }) => assert!(step == "quiet:compute01" && why.contains("backup of cron.service (pid 77, writing)"), "{step}: {why}"),
+        other => panic!("{other:?}"),
+    }
+    let verified = lab.verify().unwrap();
+    let phase = verified.checks.iter().find(|check| check.id == "phase").unwrap();
+    assert!(phase.detail.contains("phase 3 of 7, freeze") && phase.detail.contains("compute01: still in use by backup"), "{}", phase.detail);
+    assert!(phase.detail.contains("0 of 3 nodes on glusterfs") && phase.detail.contains("rollback"), "{}", phase.detail);
+    assert_home(&back(lab, "a writer"), "a writer");
+}
+
+#[test]
+fn a_node_that_is_down_stops_it_before_the_switch_unless_it_is_excluded() {
+    let mut lab = Lab::<Migrate>::new(served());
+    lab.world().machine("compute01").reachable = false;
+    let report = lab.converge().unwrap();
+    assert!(!report.is_done() && !report.performed().iter().any(|step| step.starts_with("hold")), "{:?}", report.performed());
+    assert_eq!(source(&lab.world(), "manage02").as_deref(), Some(NFS), "nobody is stopped for nothing");
+    // It goes down in the freeze.
+    lab.world().machine("compute01").reachable = true;
+    let frozen = (0..60).find(|_| {
+        cut(&mut lab, 1);
+        lab.world().at("manage02").units["node.service"].held
+    });
+    assert!(frozen.is_some(), "it never freezes");
+    lab.world().machine("compute01").reachable = false;
+    let report = lab.converge().unwrap();
+    assert!(!report.is_done());
+    assert_eq!(source(&lab.world(), "manage02").as_deref(), None, "frozen, not switched");
+    assert!(!report.performed().iter().any(|step| step.starts_with("copy-final") || step.starts_with("switch")), "{:?}", report.performed());
+    // Left out by name: the server lets nobody in, so it cannot write when it comes back.
+    lab.fixture().config = r#"{"exclude": ["compute01"]}"#.into();
+    through(&mut lab);
+    assert_eq!(source(&lab.world(), "manage02").as_deref(), Some(VOLUME));
+    assert!(lab.world().at("manage01").memory["exported"].contains("/grdata 127.0.0.1(ro)"));
+    // It is back, and in the file's eyes a member again.
+    lab.world().machine("compute01").reachable = true;
+    lab.fixture().config = "{}".into();
+    through(&mut lab);
+    assert_moved(&lab, "with the late one");
+
+    let mut from_nas = nas();
+    from_nas.config = r#"{"exclude": ["compute01"]}"#.into();
+    assert_eq!(refused(&Lab::new(from_nas)), ["migrate.cannot-fence"]);
+}
+
+#[test]
+fn a_silent_manager_is_waited_for() {
+    let lab = Lab::<Migrate>::new(served());
+    lab.world().machine("manage02").reachable = false;
+    assert_eq!(refused(&lab), ["migrate.phase-unknown"]);
+}
+
+#[test]
+fn confirmed_leaves_no_trace_and_no_way_back() {
+    let lab = moved(served());
+    let mut lab = lab.confirming();
+    through(&mut lab);
+    assert_moved(&lab, "confirmed");
+    for node in MEMBERS {
+        let world = lab.world();
+        let left: Vec<&String> = world.at(node).files.keys().filter(|path| path.starts_with("/var/lib/arcus-migration/")).collect();
+        assert!(left.is_empty(), "{node}: {left:?}");
+        assert!(!world.at(node).mounts.iter().any(|mounted| mounted.target.starts_with("/mnt/")), "{node}");
+    }
+    assert_eq!(lab.world().at("manage01").files.get("/grdata/tenant/a").map(|file| file.content.clone()), Some(b"one".to_vec()), "the old data are kept");
+    let lab = lab.rolling_back();
+    assert_eq!(refused(&lab), ["migrate.confirmed"]);
+    let mut forward = Lab::<Migrate>::new(served());
+    *forward.world() = lab.world().clone();
+    let report = forward.converge().unwrap();
+    assert!(report.is_done() && report.performed().is_empty(), "it is over: {:?}", report.performed());
+}
+
+#[test]
+fn confirming_too_early_is_refused_also_in_the_middle() {
+    let mut lab = Lab::<Migrate>::new(served());
+    cut(&mut lab, 12);
+    assert_eq!(refused(&lab.confirming())[0], "migrate.not-there");
+    assert_eq!(refused(&Lab::<Migrate>::new(served()).confirming())[0], "migrate.not-there");
+}
+
+#[test]
+fn a_second_migration_while_one_is_under_way() {
+    let mut lab = Lab::<Migrate>::new(served());
+    cut(&mut lab, 12);
+    lab.fixture().handed.storage[0].0 = "moosefs".into();
+    assert!(refused(&lab).iter().all(|code| code == "migrate.another"));
+    // And while the way back is under way.
+    lab.fixture().handed.storage[0].0 = "glusterfs".into();
+    let mut lab = lab.rolling_back();
+    cut(&mut lab, 3);
+    let forward = Lab::<Migrate>::new(served());
+    *forward.world() = lab.world().clone();
+    assert_eq!(refused(&forward), ["migrate.returning"]);
+}
+
+#[test]
+fn what_cannot_be_moved_is_said_before_anything_begins() {
+    for (exports, code) in [("", "migrate.exports"), ("/grdata a(rw)\n/grdata b(rw)\n", "migrate.exports"), ("/grdata a(rw) \\\n b(rw)\n", "migrate.exports")] {
+        let lab = Lab::<Migrate>::new(served());
+        lab.world().write("manage01", "/etc/exports", exports);
+        assert_eq!(refused(&lab), [code], "{exports:?}");
+    }
+    let lab = Lab::<Migrate>::new(served());
+    let below = arcus_sdk::contract::facts::Mounted { target: "/grdata/services".into(), source: "/dev/vdb1".into(), fstype: "xfs".into(), ..client("") };
+    lab.world().machine("manage01").mounts.push(below);
+    assert_eq!(refused(&lab), ["migrate.nested-mount"]);
+    let lab = Lab::<Migrate>::new(served());
+    lab.world().machine("compute01").mounts.pop();
+    lab.world().machine("compute01").mounts.push(client("10.99.0.77:/other"));
+    assert_eq!(refused(&lab), ["migrate.foreign-mount"]);
+}
