@@ -1,0 +1,42 @@
+//! A node that leaves the cluster: the volume is unmounted there. One that keeps a brick does not leave by itself.
+
+use crate::config::{self, Config};
+use crate::layout::storage;
+use arcus_sdk::prelude::*;
+
+/// The steps. `Err`: it keeps files, and how it is taken out by hand.
+pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
+    let layout = config::read(cluster).map_err(|mut problems| problems.swap_remove(0))?;
+    if storage(cluster).iter().any(|server| server.name == node.name) {
+        let bricks: Vec<String> = layout.bricks.iter().filter(|brick| brick.node == node.name).map(|brick| format!("{}:{}", node.address, brick.path)).collect();
+        let message = format!("{} keeps {} of the volume {}: taking it out puts files at risk, so it is done by hand", node.name, if bricks.is_empty() { "names".to_owned() } else { bricks.join(", ") }, cluster.config.volume);
+        return Err(problem("gluster.storage-stays", message).on(node).help(by_hand(&cluster.config, &bricks, &node.address)));
+    }
+    let Some(shared) = cluster.handed.demands.shared.as_ref().filter(|shared| shared.nodes.contains(&node.name)) else { return Ok(()) };
+    unmount(node, &shared.path, plan);
+    Ok(())
+}
+
+/// How a storage node is replaced, with the real values.
+pub fn by_hand(config: &Config, bricks: &[String], address: &str) -> String {
+    let volume = &config.volume;
+    let moves: Vec<String> = bricks.iter().map(|brick| format!("`gluster volume replace-brick {volume} {brick} NEW:PATH commit force`")).collect();
+    format!(
+        "1. wait until `gluster volume heal {volume} info` shows 0 entries everywhere; 2. on another storage node, with an empty brick on a new machine of the pool: {}; 3. wait again until all is healed; 4. `gluster peer detach {address}`; 5. write the new node into the file instead",
+        moves.join(", ")
+    )
+}
+
+/// Nobody uses it any more, then it is gone, live and in fstab.
+fn unmount(node: &Node, path: &str, plan: &mut Plan) {
+    let released = plan.wait("released", node, [probe::holders(path).on(node)], &format!("nobody has anything open below {path}"), 180);
+    plan.unmount("unmount", node, path).after([&released]);
+}
+
+/// Judges `released`.
+pub fn is_released(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
+    match case.get::<Vec<Holder>>(0)?.first() {
+        Some(holder) => unmet(format!("{} (process {}) has something open", holder.command, holder.pid)),
+        None => met(),
+    }
+}
