@@ -98,6 +98,11 @@ impl FileSpec {
         self.0.part = Part::Line(key.into());
         self
     }
+    /// Only the entries of these names are ours, in a file like `/etc/hosts`: each line of the content is an address and names.
+    pub fn hosts(mut self) -> Self {
+        self.0.part = Part::Hosts;
+        self
+    }
 }
 
 impl From<FileSpec> for File {
@@ -134,6 +139,7 @@ pub struct MountSpec(Mount);
 /// This source at this mount point, with this type. No options, kept in fstab, over nothing that is there.
 pub fn mount(source: impl Into<String>, target: impl Into<String>, fstype: impl Into<String>) -> MountSpec {
     MountSpec(Mount {
+        live: true,
         source: source.into(),
         target: target.into(),
         fstype: fstype.into(),
@@ -143,10 +149,20 @@ pub fn mount(source: impl Into<String>, target: impl Into<String>, fstype: impl 
     })
 }
 
+/// A directory again at another place, or over itself: with [`MountSpec::options`], such as `ro`, of its own.
+pub fn bind(directory: impl Into<String>, target: impl Into<String>) -> MountSpec {
+    mount(directory, target, "none").options(["bind"])
+}
+
 impl MountSpec {
     /// Options in the words of fstab, e.g. `["defaults", "_netdev"]`.
     pub fn options<S: Into<String>>(mut self, options: impl IntoIterator<Item = S>) -> Self {
         self.0.options = options.into_iter().map(Into::into).collect();
+        self
+    }
+    /// Not mounted now, and unmounted if it is: only the line in fstab stays.
+    pub fn not_now(mut self) -> Self {
+        self.0.live = false;
         self
     }
     /// Not in fstab.

@@ -16,6 +16,10 @@ pub enum Part {
     /// The one line that begins with this key.
     #[cfg_attr(feature = "host", component(name = "line"))]
     Line(String),
+    /// Entries of a hosts file: each line of the content is an address and names. These names are taken out of all other lines,
+    /// and lines that are left without any; the rest stays.
+    #[cfg_attr(feature = "host", component(name = "hosts"))]
+    Hosts,
 }
 
 /// Joined without anything between.

@@ -1,7 +1,8 @@
 //! What plugins of different concerns tell each other. Promises made from the cluster file alone, before
 //! anything is looked at: that is why all plans can be made at once, and shown whole. No functions.
 //! 
-//! Milestones, by who provides them: storage `storage.ready` (can be mounted), `storage.mounted` on a node;
+//! Milestones, by who provides them: storage `storage.ready` (can be mounted), `storage.client` on a node (it is able to
+//! mount it), `storage.mounted` on a node;
 //! network `network.ready` on a node; gateway `vip.answering`; platform `platform.initialised`,
 //! `platform.joined` on a node. Others: `<plugin>.<name>`.
 //!
@@ -40,6 +41,12 @@ pub struct PlatformDemand {
     /// Unit that serves the traffic: until it is installed, health is not a reason to give up the address.
     #[cfg_attr(feature = "host", component(name = "gateway-unit"))]
     pub gateway_unit: Option<String>,
+    /// As `gateway-health`, of a manager, where the managers have an address of their own.
+    #[cfg_attr(feature = "host", component(name = "manage-health"))]
+    pub manage_health: Option<String>,
+    /// As `gateway-unit`, of a manager.
+    #[cfg_attr(feature = "host", component(name = "manage-unit"))]
+    pub manage_unit: Option<String>,
 }
 
 /// Storage to platform and migration: how any node mounts the shared directory. As in fstab.
@@ -85,6 +92,10 @@ pub struct GatewayOffer {
     /// `address`.
     #[cfg_attr(feature = "host", component(name = "address"))]
     pub address: String,
+    /// The address of the managers, where it is another one: gateways are machines of their own then. Its milestone is
+    /// `vip.managers-answering`.
+    #[cfg_attr(feature = "host", component(name = "managers"))]
+    pub managers: Option<String>,
 }
 
 /// All that was said, as given to a plugin. Only contracts its manifest consumes are filled.

@@ -12,6 +12,20 @@ pub trait Contents {
     fn artifact(&self, name: &str) -> Option<Vec<u8>>;
     /// What a file of a node holds. None: it is not there, or the node did not answer.
     fn node_file(&self, node: &str, path: &str) -> Option<Vec<u8>>;
+    /// What was fetched last from this node under this name. None: nothing.
+    fn kept(&self, node: &str, name: &str) -> Option<Kept> {
+        let _ = (node, name);
+        None
+    }
+}
+
+/// A file of a node on the operator's side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Lower-case hex.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Contents where nothing is named.
@@ -98,6 +112,7 @@ pub fn render(file: &File, current: Option<&[u8]>, contents: &dyn Contents) -> R
         Part::Whole => body,
         Part::Block(marker) => with_block(current.unwrap_or_default(), marker, &body),
         Part::Line(key) => with_line(current.unwrap_or_default(), key, &body),
+        Part::Hosts => with_hosts(current.unwrap_or_default(), &body),
     })
 }
 
@@ -117,7 +132,7 @@ pub fn likeness(file: &File, fact: Option<&FileFact>, contents: &dyn Contents) -
                 && fact.owner == file.owner
                 && fact.group == file.group
         }
-        Part::Block(_) | Part::Line(_) => render(file, Some(&fact.content), contents)? == fact.content,
+        Part::Block(_) | Part::Line(_) | Part::Hosts => render(file, Some(&fact.content), contents)? == fact.content,
     };
     Ok(if same { Likeness::Same } else { Likeness::Differs })
 }
@@ -184,6 +199,43 @@ fn with_line(current: &[u8], key: &str, body: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Address, names and comment of a line of a hosts file. None: it has no entry.
+fn entry(line: &[u8]) -> Option<(&[u8], Vec<&[u8]>, &[u8])> {
+    let end = line.iter().position(|b| *b == b'#').unwrap_or(line.len());
+    let (fields, comment) = line.split_at(end);
+    let mut fields = fields.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    Some((fields.next()?, fields.collect(), comment.trim_ascii_end()))
+}
+
+/// The first line that has one of the names gives way to the wanted ones, so that an entry stays where the installer put it.
+fn with_hosts(current: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut wanted = body.to_vec();
+    ended(&mut wanted);
+    let names: Vec<&[u8]> = lines(&wanted).filter_map(entry).flat_map(|(_, names, _)| names).collect();
+    let ours = |name: &&[u8]| names.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let (mut out, mut placed) = (Vec::with_capacity(current.len() + wanted.len()), false);
+    for line in lines(current) {
+        let Some((address, found, comment)) = entry(line).filter(|(_, found, _)| found.iter().any(ours)) else {
+            out.extend_from_slice(line);
+            continue;
+        };
+        if !placed {
+            out.extend_from_slice(&wanted);
+            placed = true;
+        }
+        let rest: Vec<&[u8]> = found.into_iter().filter(|name| !ours(name)).collect();
+        if !rest.is_empty() {
+            out.extend_from_slice(&[&[address][..], &rest, &[comment][..usize::from(!comment.is_empty())]].concat().join(&b' '));
+            out.push(b'\n');
+        }
+    }
+    if !placed {
+        ended(&mut out);
+        out.extend_from_slice(&wanted);
+    }
+    out
+}
+
 /// A line begins with a key when the key is followed by a blank, `=`, `:` or the end of the line.
 fn has_key(line: &[u8], key: &str) -> bool {
     line.trim_ascii_start()
@@ -212,5 +264,22 @@ mod tests {
         let out = with_line(text, "vm.swappiness", b"vm.swappiness = 0");
         assert_eq!(out, b"vm.swappiness = 0\nvm.swappiness_other=1\n");
         assert_eq!(with_line(&out, "vm.swappiness", b"vm.swappiness = 0"), out);
+    }
+
+    #[test]
+    fn names_have_one_entry_and_the_rest_of_a_hosts_file_stays() {
+        let text = b"127.0.0.1 localhost\n# Rainbond hosts BEGIN\n10.0.0.11  kubeapi.x x\n# Rainbond hosts END\n10.0.0.11 first X # both\n#10.0.0.9 x\n";
+        let out = with_hosts(text, b"10.0.0.100 kubeapi.x x");
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "127.0.0.1 localhost\n# Rainbond hosts BEGIN\n10.0.0.100 kubeapi.x x\n# Rainbond hosts END\n10.0.0.11 first # both\n#10.0.0.9 x\n"
+        );
+        assert_eq!(with_hosts(&out, b"10.0.0.100 kubeapi.x x"), out);
+        // Two entries, in a file that has none of them and no end of its last line.
+        let out = with_hosts(b"::1 six", b"10.0.0.1 a\n10.0.0.2 b\n");
+        assert_eq!(out, b"::1 six\n10.0.0.1 a\n10.0.0.2 b\n");
+        assert_eq!(with_hosts(&out, b"10.0.0.1 a\n10.0.0.2 b\n"), out);
+        let moved = with_hosts(&out, b"10.0.0.2 a b\n");
+        assert_eq!(moved, b"::1 six\n10.0.0.2 a b\n");
     }
 }
