@@ -26,6 +26,12 @@ pub struct Config {
     /// Where the installer takes its packages from.
     #[serde(default)]
     pub install: Source,
+    /// What an offline installation is unpacked from; absent: the operator has unpacked it.
+    pub bundle: Option<Bundle>,
+    /// A database of the operator's instead of Rainbond's own.
+    pub database: Option<Outside>,
+    /// Secrets that may be on a command line of the installer.
+    pub accept_argv_secret: Option<ArgvSecret>,
     /// Whether the installer checks the machine itself.
     #[serde(default = "yes")]
     pub installer_checks: bool,
@@ -42,6 +48,41 @@ pub struct Grctl {
     pub sha256: Option<String>,
     /// The first manager fetches it from there. Absent: it is an artifact of the operator.
     pub url: Option<String>,
+}
+
+/// The bundle of an offline installation.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// On the first manager.
+    pub path: String,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+/// A database of the operator's.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outside {
+    /// Where it is.
+    pub host: String,
+    /// Its port.
+    #[serde(default = "mysql")]
+    pub port: u16,
+    /// Who is let in, with all rights.
+    pub user: String,
+}
+
+/// A secret that may be on a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ArgvSecret {
+    /// The password of the operator's database.
+    Exdb,
+}
+
+fn mysql() -> u16 {
+    3306
 }
 
 /// Where the installer takes its packages from.
@@ -131,14 +172,34 @@ pub fn mistakes(cluster: &Cluster<Config>) -> Vec<Problem> {
             found.push(problem("rainbond.roles", format!("{}: {why}", node.name)).on(node).help("give these roles to nodes of their own"));
         }
     }
-    if let Some(node) = first
-        && let roles = member::roles(cluster, node)
-        && let Some(missing) = config.version.first_node_lacks(&roles)
+    found.extend(database_mistakes(config));
+    if let Some(bundle) = &config.bundle
+        && config.install != Source::Offline
     {
+        let message = format!("{} is for an offline installation, and this one is online", bundle.path);
+        found.push(problem("rainbond.bundle-online", message).at("/bundle").help("write install: offline, or leave out the bundle"));
+    }
+    found
+}
+
+fn database_mistakes(config: &Config) -> Vec<Problem> {
+    if config.database.is_none() {
+        return match config.accept_argv_secret {
+            Some(_) => vec![problem("rainbond.argv-secret", "there is no secret to accept on a command line").at("/accept-argv-secret").help("leave it out")],
+            None => Vec::new(),
+        };
+    }
+    let mut found = Vec::new();
+    if !config.version.takes_outside_database() {
+        let message = format!("Rainbond {} knows no other database than its own", config.version);
+        found.push(problem("rainbond.database-version", message).at("/database").help("use version \"5.1\", or leave out the database"));
+    }
+    if config.accept_argv_secret != Some(ArgvSecret::Exdb) {
+        let message = "the installer takes the password of the database as an argument, which everybody on the first manager can see while it runs, and leaves it in global.sh and in the arguments of services";
         found.push(
-            problem("rainbond.init-roles", format!("{} is installed first, and Rainbond {} wants it to be a {missing} too", node.name, config.version))
-                .on(node)
-                .help(format!("give {} the role {missing}, or name another manager as init-node", node.name)),
+            problem("rainbond.argv-secret", message)
+                .at("/database")
+                .help("accept it by writing accept-argv-secret: exdb beside it, and give the cluster a database user of its own"),
         );
     }
     found
@@ -158,10 +219,4 @@ pub fn unusable_offers(cluster: &Cluster<Config>) -> Vec<Problem> {
                 .help("use calico or flannel"),
         ],
     }
-}
-
-/// The virtual address, if a gateway plugin offers one.
-pub fn virtual_address(cluster: &Cluster<Config>) -> Option<&str> {
-    let offer = cluster.handed.gateway.as_ref()?;
-    Some(offer.address.split('/').next().unwrap_or(&offer.address))
 }

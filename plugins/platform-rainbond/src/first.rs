@@ -1,14 +1,16 @@
 //! The first node: its installer, and one init.
 
-use crate::config::{self, Config, Source};
+use crate::addresses::Addresses;
+use crate::config::{Config, Source};
 use crate::seat::{Seat, Stage};
-use crate::{member, paths};
+use crate::{bundle, database, member, paths};
 use arcus_sdk::prelude::*;
 
 /// `grctl init` with all that it must be told. `Err`: what cannot be.
 pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Problem> {
     let config = &cluster.config;
-    let mut argv: Vec<String> = vec![paths::INSTALLER.into(), "init".into()];
+    let program = if config.database.is_some() { paths::WITH_DATABASE } else { paths::INSTALLER };
+    let mut argv: Vec<String> = vec![program.into(), "init".into()];
     let mut say = |flag: &str, value: &str| argv.extend([flag.to_owned(), value.to_owned()]);
     say("--role", &config.version.init_roles(&member::roles(cluster, node)));
     say("--rainbond-version", config.version.word());
@@ -17,8 +19,8 @@ pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Probl
     if let Some(eip) = &config.eip {
         say("--eip", eip);
     }
-    if let Some(address) = config::virtual_address(cluster) {
-        say("--vip", address);
+    if let Some(addresses) = Addresses::of(cluster) {
+        say("--vip", addresses.managers);
     }
     if let Some(domain) = &config.domain {
         say("--domain", domain);
@@ -37,6 +39,9 @@ pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Probl
     if let Some((_, offer)) = cluster.handed.storage.first() {
         argv.extend(config.version.storage_args(paths::SHARED, offer));
     }
+    if let Some(outside) = &config.database {
+        argv.extend(database::arguments(outside));
+    }
     Ok(argv)
 }
 
@@ -45,7 +50,15 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
     let config = &cluster.config;
     let node = seat.node;
     // What only serves the start of init is not kept up after it: nobody must find the installer again for a cluster that stands.
-    let ready = if matches!(seat.stage, Stage::Done | Stage::Running) { Vec::new() } else { prepare(cluster, seat, plan) };
+    let begun = matches!(seat.stage, Stage::Done | Stage::Running);
+    let folder = (!begun || config.database.is_some()).then(|| plan.directory("folder", node, paths::FOLDER, 0o755).known(&seat.stage.known()));
+    let mut ready = match &folder {
+        Some(folder) if !begun => prepare(cluster, seat, folder, plan),
+        _ => Vec::new(),
+    };
+    if let Some(folder) = &folder {
+        ready.extend(database::prepare(cluster, seat, folder, plan));
+    }
 
     let marks = sorted(member::managers(cluster)).into_iter().map(|manager| probe::content(paths::MARK, 64).on(manager));
     let signs = [probe::job(format!("init:{}", node.name)).on(node), probe::query("fail-log", []).on(node)];
@@ -61,10 +74,11 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
         .provides(milestone::PLATFORM_INITIALISED);
     let init = if cluster.handed.storage.is_empty() { init } else { init.needs(milestone::STORAGE_MOUNTED, [node]) };
     let init = if cluster.handed.network.is_some() { init.needs(milestone::NETWORK_READY, [node]) } else { init };
-    let init = match config::virtual_address(cluster) {
-        Some(_) if config.version.asks_at_virtual_address() => init.needs_anywhere(milestone::VIP_ANSWERING),
+    let init = match Addresses::of(cluster) {
+        Some(addresses) if config.version.asks_at_virtual_address() => init.needs_anywhere(addresses.managers_answering()),
         _ => init,
     };
+    database::seal(cluster, seat, &init, plan);
 
     let joined = plan
         .wait("joined", node, [probe::query("nodes", []).on(node)], &format!("{} is running", node.name), config.timeouts.healthy)
@@ -74,11 +88,10 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
 }
 
 /// The installer in its place, of the right version; what it needs in theirs.
-fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Vec<Planned> {
+fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, folder: &Planned, plan: &mut Plan) -> Vec<Planned> {
     let config = &cluster.config;
     let node = seat.node;
     let known = seat.stage.known();
-    let folder = plan.directory("folder", node, paths::FOLDER, 0o755).known(&known);
     let digest = probe::query("installer-digest", []).on(node);
     let installer = match &config.grctl.url {
         Some(url) => {
@@ -88,7 +101,7 @@ fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Vec<P
                 .title(format!("fetch grctl from {url}"))
                 .timeout_s(930)
                 .known(&known)
-                .after([&folder]);
+                .after([folder]);
             plan.command("place", node, ["install", "-m", "0755", paths::FETCHED, paths::INSTALLER])
                 .until([digest, probe::file(paths::INSTALLER).on(node)], "the installer is in its place", 30)
                 .title("put grctl in its place")
@@ -97,7 +110,7 @@ fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Vec<P
         }
         None => {
             let spec = file(paths::INSTALLER).artifact("grctl").mode(0o755);
-            let upload = plan.file("upload", node, spec).title("upload grctl").timeout_s(600).known(&known).after([&folder]);
+            let upload = plan.file("upload", node, spec).title("upload grctl").timeout_s(600).known(&known).after([folder]);
             match config.grctl.sha256 {
                 Some(_) => upload.until([digest], "it has the digest of the file", 30),
                 None => upload,
@@ -108,17 +121,14 @@ fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Vec<P
     let asked = [probe::query("installer-version", []).on(node), probe::query("installer-help", []).on(node)];
     ready.push(plan.wait("version", node, asked, &format!("the installer is of {}", config.version), 20).after([&installer]));
     if config.install == Source::Offline {
-        let files = config.version.offline_files().map(|path| probe::file(path).on(node));
-        let bundle = plan.wait("bundle", node, files, "the offline bundle is unpacked", 5).after([&installer]);
-        // In 5.0 it lies in the shared directory, and mounting that later would hide it.
-        ready.push(if cluster.handed.storage.is_empty() { bundle } else { bundle.needs(milestone::STORAGE_MOUNTED, [node]) });
+        ready.push(bundle::plan(cluster, seat, folder, plan));
     }
-    if let Some(address) = config::virtual_address(cluster)
+    if let Some(addresses) = Addresses::of(cluster)
         && config.version.asks_at_virtual_address()
     {
-        let here = format!("{address} is on {}, which alone can answer there at first", node.name);
+        let here = format!("{} is on {}, which alone can answer there at first", addresses.managers, node.name);
         let here = plan.wait("address", node, [probe::interfaces().on(node)], &here, 60).after([&installer]);
-        ready.push(here.needs_anywhere(milestone::VIP_ANSWERING));
+        ready.push(here.needs_anywhere(addresses.managers_answering()));
     }
     ready
 }

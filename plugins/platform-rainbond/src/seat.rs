@@ -4,6 +4,7 @@
 //! and a manager that did not answer is never taken for one without a cluster.
 
 use crate::config::{Config, Source};
+use crate::database::Database;
 use crate::grctl::{self, Listed};
 use crate::{member, paths};
 use arcus_sdk::prelude::*;
@@ -61,8 +62,8 @@ pub fn traces(node: &Node) -> Traces {
     )
 }
 
-fn words() -> Words {
-    (probe::query("nodes", []), probe::query("regions", []), probe::query("version", []), probe::query("fail-log", []))
+fn words(cluster: &Cluster<Config>) -> Words {
+    (probe::query("nodes", []), Database::of(cluster).regions(), probe::query("version", []), probe::query("fail-log", []))
 }
 
 /// Asks, and finds the seat. `Err`: no plan may be made.
@@ -74,14 +75,14 @@ pub fn find(cluster: &Cluster<Config>) -> Result<Seat<'_>, Problem> {
     };
     let mut batch = cluster.batch();
     let traces = batch.each_of(managers.iter().map(|node| (*node, traces(node))));
-    let said = batch.one(guess, words());
+    let said = batch.one(guess, words(cluster));
     let mut got = batch.send();
     let traces: PerNode<Seen> = got.take(traces);
     let said: Said = got.take(said);
 
     let (node, stage) = settle(cluster, &managers, guess, &traces, &said.3)?;
     // In nearly every run the guess is right, and there is no second round.
-    let said = if node.name == guess.name { said } else { cluster.ask_many([node], words()).of(node).clone() };
+    let said = if node.name == guess.name { said } else { cluster.ask_many([node], words(cluster)).of(node).clone() };
     let (nodes, regions, version, _) = said;
     if let Some(line) = version.known().and_then(|said| crate::version::Version::of_grctl(&said.text())) {
         same_version(cluster, node, &line, "its grctl is of")?;
@@ -166,7 +167,8 @@ fn half(cluster: &Cluster<Config>, node: &Node, what: &str, job: Option<&JobFact
             node.name
         ));
     }
-    let log = fail_log.known().filter(|said| said.status == 0).map(OutputText::text);
+    // With a password on the installer's command line its own logs may have it; what the job printed has not.
+    let log = fail_log.known().filter(|said| said.status == 0 && cluster.config.database.is_none()).map(OutputText::text);
     let tail = job.map(|job| String::from_utf8_lossy(&job.tail).into_owned());
     let reason = log.as_deref().and_then(grctl::reason).or_else(|| tail.as_deref().and_then(grctl::reason));
     let reason = reason.or_else(|| tail.as_deref().and_then(grctl::last_line)).unwrap_or_else(|| "its logs name no reason".into());

@@ -56,7 +56,7 @@ impl Version {
         let compute = roles.contains(&Role::Compute);
         match self {
             Version::V50 => if compute { "master,worker" } else { "master" }.to_owned(),
-            Version::V51 => self.add_roles(roles),
+            Version::V51 => self.add_roles(&roles.iter().copied().chain([Role::Gateway]).collect()),
         }
     }
 
@@ -72,9 +72,9 @@ impl Version {
         self == Version::V50
     }
 
-    /// The role that the first node must have and lacks.
-    pub fn first_node_lacks(self, roles: &Roles) -> Option<&'static str> {
-        (self == Version::V51 && !roles.contains(&Role::Gateway)).then_some("gateway")
+    /// The installer refuses a first node that is no gateway, also where all others are machines of their own.
+    pub fn first_node_is_a_gateway(self) -> bool {
+        self == Version::V51
     }
 
     /// Why `grctl node add` refuses a node with these roles.
@@ -108,15 +108,37 @@ impl Version {
         vec!["--storage".into(), kind.into(), "--storage-args".into(), line]
     }
 
+    /// The console asks the API by its name, which the certificate is for. 5.1 asks at the address that init was told, for which it makes one.
+    pub fn names_its_api(self) -> bool {
+        self == Version::V50
+    }
+
+    /// The database may be one of the operator's.
+    pub fn takes_outside_database(self) -> bool {
+        self == Version::V51
+    }
+
+    /// Builds of it let Kubernetes' API listen on the port that the gateway needs on the same node.
+    pub fn may_clash_with_gateway(self) -> bool {
+        self == Version::V50
+    }
+
+    /// An offline installation has its files in the shared directory: what is mounted there later hides them.
+    pub fn offline_in_shared(self) -> bool {
+        self == Version::V50
+    }
+
     /// Files that an offline installation needs on the first node.
-    pub fn offline_files(self) -> [&'static str; 3] {
+    pub fn offline_files(self) -> &'static [&'static str] {
         match self {
-            Version::V50 => [
+            Version::V50 => &[
                 "/grdata/services/offline/base.images.tgz",
                 "/grdata/services/offline/rainbond.images.tgz",
+                "/grdata/services/offline/pkgs/rpm/centos/7/repodata/repomd.xml",
+                "/opt/rainbond/rainbond-ansible/roles/prepare/templates/rainbond.repo.j2",
                 "/opt/rainbond/rainbond-ansible/setup.sh",
             ],
-            Version::V51 => [
+            Version::V51 => &[
                 "/opt/rainbond/offline/base.images.tgz",
                 "/opt/rainbond/offline/rainbond.images.tgz",
                 "/opt/rainbond/rainbond-ansible/setup.sh",
@@ -155,6 +177,6 @@ mod tests {
         assert_eq!(Version::V50.init_roles(&roles(&[Role::Manage, Role::Compute])), "master,worker");
         assert_eq!(Version::V50.add_roles(&roles(&[Role::Compute])), "compute");
         assert!(Version::V50.cannot_add(&roles(&[Role::Gateway])).is_some());
-        assert!(Version::V51.first_node_lacks(&roles(&[Role::Manage])).is_some());
+        assert_eq!(Version::V51.init_roles(&roles(&[Role::Manage])), "manage,gateway", "its installer wants it so");
     }
 }

@@ -251,18 +251,6 @@ fn the_virtual_address_must_be_on_the_first_node_before_it_is_the_only_one() {
 }
 
 #[test]
-fn an_offline_installation_wants_its_bundle() {
-    let mut lab = lab(fixture(world("5.1"), r#"{"version": "5.1", "install": "offline"}"#));
-    let (step, why) = failure(&mut lab);
-    assert_eq!(step, "bundle:manage01");
-    assert!(why.contains("/opt/rainbond/offline/base.images.tgz"), "{why}");
-    for path in ["/opt/rainbond/offline/base.images.tgz", "/opt/rainbond/offline/rainbond.images.tgz", "/opt/rainbond/rainbond-ansible/setup.sh", "/opt/rainbond/.init/.offline"] {
-        lab.world().write("manage01", path, "x");
-    }
-    done(&mut lab);
-}
-
-#[test]
 fn mistakes_in_the_file_are_told_all_at_once() {
     let config = r#"{"version": "5.0", "init-node": "compute01", "eip": "10.0.0.1/24"}"#;
     let mut given = fixture(world("5.0"), config);
