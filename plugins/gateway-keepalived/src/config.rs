@@ -6,6 +6,8 @@
 pub struct Config {
     /// The virtual address, CIDR.
     pub vip: String,
+    /// The address of the managers, CIDR, where gateways are machines of their own.
+    pub managers: Option<String>,
     /// Interface that carries it.
     pub interface: Option<String>,
     /// Number of the VRRP group.

@@ -1,8 +1,10 @@
 //! The health check: a small program on each gateway that says whether traffic can be served there.
 //!
-//! Bad health lowers a gateway's priority; it never takes the address away. And while the unit that serves is not installed (the
-//! platform comes after the address), nobody is unwell.
+//! Bad health lowers a gateway's priority; it never takes the address away. While the unit that serves is not installed anywhere (the
+//! platform comes after the address), all are unwell alike, so the first has it; and it keeps it while it is the only one where the unit
+//! starts, which can take minutes.
 
+use crate::ring::Whose;
 use arcus_sdk::prelude::*;
 
 /// Where the program is.
@@ -19,11 +21,14 @@ pub struct Check {
 }
 
 impl Check {
-    /// What the platform says proves a gateway healthy, if it says anything. Its words become part of a program, so only plain
-    /// ones are taken.
-    pub fn of(demands: &PlatformDemand) -> Option<Result<Self, Problem>> {
-        let url = demands.gateway_health.as_deref()?;
-        let unit = demands.gateway_unit.clone();
+    /// What the platform says proves a gateway (or a manager) healthy, if it says anything. Its words become part of a program, so only
+    /// plain ones are taken.
+    pub fn of(demands: &PlatformDemand, whose: Whose) -> Option<Result<Self, Problem>> {
+        let (url, unit) = match whose {
+            Whose::Gateways => (&demands.gateway_health, &demands.gateway_unit),
+            Whose::Managers => (&demands.manage_health, &demands.manage_unit),
+        };
+        let (url, unit) = (url.as_deref()?, unit.clone());
         Some(match read(url) {
             Some((secure, host, port, path)) if unit.as_deref().is_none_or(is_unit) => Ok(Check { secure, host, port, path, unit }),
             Some(_) => Err(wrong(format!("the platform's gateway unit {:?} is no name of a unit", unit.unwrap_or_default()))),
@@ -40,12 +45,12 @@ impl Check {
         );
         if let Some(unit) = unit {
             text.push_str(&format!(
-                "# Until what serves is installed, its silence says nothing.\n\
+                "# Where what serves is not installed yet, nothing can be served: no reason to take the address from where it is starting.\n\
                  installed=\n\
                  for folder in /etc/systemd/system /run/systemd/system /usr/lib/systemd/system /lib/systemd/system; do\n    \
                      [ -e \"$folder/{unit}\" ] && installed=yes\n\
                  done\n\
-                 [ -n \"$installed\" ] || exit 0\n"
+                 [ -n \"$installed\" ] || exit 1\n"
             ));
         }
         if *secure {
@@ -100,7 +105,7 @@ mod tests {
     use super::*;
 
     fn check(url: &str, unit: Option<&str>) -> Option<Result<Check, Problem>> {
-        Check::of(&PlatformDemand { shared: None, gateway_health: Some(url.into()), gateway_unit: unit.map(Into::into) })
+        Check::of(&PlatformDemand { shared: None, gateway_health: Some(url.into()), gateway_unit: unit.map(Into::into), manage_health: None, manage_unit: None }, Whose::Gateways)
     }
 
     #[test]
@@ -117,6 +122,6 @@ mod tests {
         for unit in ["x", "a b.service", "../x.service", "$(x).service", "a/b.service"] {
             assert!(check("http://a", Some(unit)).unwrap().is_err(), "{unit}");
         }
-        assert!(Check::of(&PlatformDemand { shared: None, gateway_health: None, gateway_unit: None }).is_none());
+        assert!(Check::of(&PlatformDemand { shared: None, gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None }, Whose::Gateways).is_none());
     }
 }

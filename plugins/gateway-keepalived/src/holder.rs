@@ -16,16 +16,18 @@ fn holders<'a>(case: &Case<'a>, address: &str) -> Result<Vec<&'a str>, Verdict> 
 /// Judges `run`: somebody holds the address. More than one may for as long as members with old and new settings, which do not
 /// understand each other, run side by side.
 pub fn is_held(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let address = address(cluster)?;
-    if holders(case, &address)?.is_empty() { unmet(format!("no gateway holds {address}")) } else { met() }
+    let ring = ring(cluster, case)?;
+    let address = ring.address();
+    if holders(case, &address)?.is_empty() { unmet(format!("no {} holds {address}", ring.member())) } else { met() }
 }
 
 /// Judges `answering`: every gateway that was asked answered, and one of them holds the address.
 pub fn is_held_once(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let address = address(cluster)?;
+    let ring = ring(cluster, case)?;
+    let address = ring.address();
     match holders(case, &address)?.as_slice() {
         [_] => met(),
-        [] => unmet(format!("no gateway holds {address}")),
+        [] => unmet(format!("no {} holds {address}", ring.member())),
         several => unmet(format!("{} hold {address}", several.join(" and "))),
     }
 }
@@ -43,7 +45,7 @@ pub fn asked(ring: &Ring) -> Vec<Request> {
 /// Judges `holder`: of the gateways that were asked, one holds the address, and it is the best of those where keepalived runs. So
 /// after a drill the address is back where it was, and not still on its way.
 pub fn is_at_home(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let ring = ring(cluster)?;
+    let ring = ring(cluster, case)?;
     let address = ring.address();
     // A drill leaves out the node that it cut off.
     let (mut holders, mut running, mut unwell) = (Vec::new(), Vec::new(), Vec::new());
@@ -64,16 +66,16 @@ pub fn is_at_home(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
         ([holder], Some(best)) if holder == best => met(),
         ([holder], Some(best)) => unmet(format!("{holder} holds {address}, {best} should")),
         ([_], None) => unmet("keepalived runs on no gateway"),
-        ([], _) => unmet(format!("no gateway holds {address}")),
+        ([], _) => unmet(format!("no {} holds {address}", ring.member())),
         (several, _) => unmet(format!("{} hold {address}", several.join(" and "))),
     }
 }
 
-fn ring(cluster: &Cluster<Config>) -> Result<Ring<'_>, Verdict> {
+/// The group that the step is of: its subject is the group's own, or a member.
+fn ring<'a>(cluster: &'a Cluster<Config>, case: &Case<'_>) -> Result<Ring<'a>, Verdict> {
     let first = |problems: Vec<Problem>| problems.into_iter().next().unwrap_or_else(|| problem("vrrp.config", "the config cannot be read"));
-    Ring::of(cluster).map_err(|problems| Verdict::Failed(first(problems)))
-}
-
-fn address(cluster: &Cluster<Config>) -> Result<String, Verdict> {
-    Ok(ring(cluster)?.address())
+    let mut rings = Ring::all(cluster).map_err(|problems| Verdict::Failed(first(problems)))?;
+    let own = |ring: &Ring<'_>| ring.id("vip") == case.subject() || ring.nodes().any(|node| node.name == case.subject());
+    let place = rings.iter().position(own).unwrap_or_default();
+    Ok(rings.swap_remove(place))
 }

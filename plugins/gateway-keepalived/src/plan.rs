@@ -90,17 +90,28 @@ impl Gates {
 }
 
 /// All that should be so; problems where something is in the way.
-pub fn plan(cluster: &Cluster<Config>, ring: &Ring, plan: &mut Plan) {
+pub fn plan(cluster: &Cluster<Config>, rings: &[Ring], plan: &mut Plan) {
+    let mut taken = None;
+    for ring in rings {
+        taken = group(cluster, ring, taken, plan).or(taken);
+    }
+}
+
+/// One group, which may not have the number of another. Returns its own.
+fn group(cluster: &Cluster<Config>, ring: &Ring, taken: Option<u8>, plan: &mut Plan) -> Option<u8> {
     let config = &cluster.config;
     let gates = Gates::look(cluster, ring);
     let named: Vec<Look<String>> = ring.nodes().map(|node| name_interface(config, ring, node, &gates.at(node).interfaces, plan)).collect();
     let own = gates.vrid(ring);
     // Strangers are looked for before our own number is first used: afterwards its signs of life are everywhere.
-    let is_new = own.is_none() || config.vrid.is_some_and(|wanted| Some(wanted) != own);
+    let is_new = own.is_none() || vrid::asked_for(config, ring).is_some_and(|wanted| Some(wanted) != own);
     let heard = if is_new { strangers(cluster, ring, &gates, &named, plan) } else { Vec::new() };
-    let vrid = match vrid::choose(cluster, ring, own, &heard) {
+    let vrid = match vrid::choose(cluster, ring, own, taken, &heard) {
         Ok(vrid) => vrid,
-        Err(problem) => return plan.problem(problem),
+        Err(problem) => {
+            plan.problem(problem);
+            return None;
+        }
     };
 
     let program = ring.check.as_ref().map(|check| check.program());
@@ -136,8 +147,8 @@ pub fn plan(cluster: &Cluster<Config>, ring: &Ring, plan: &mut Plan) {
             .service("run", member.node, conf::UNIT)
             .newer_than(files.iter().copied())
             .after(&before)
-            .group("keepalived")
-            .until(interfaces.clone(), format!("a gateway holds {}", ring.address()), 20);
+            .group(ring.id("keepalived"))
+            .until(interfaces.clone(), format!("a {} holds {}", ring.member(), ring.address()), 20);
         if is_holder {
             // The order in a group is that of the plan among those that are ready; this makes it wait for the others to be.
             step = step.after(&running);
@@ -148,11 +159,12 @@ pub fn plan(cluster: &Cluster<Config>, ring: &Ring, plan: &mut Plan) {
         running.push(step);
     }
     if let Some(first) = ring.nodes().next() {
-        plan.wait("answering", first, interfaces, &format!("exactly one gateway holds {}", ring.address()), 30)
-            .of("vip")
+        plan.wait("answering", first, interfaces, &format!("exactly one {} holds {}", ring.member(), ring.address()), 30)
+            .of(ring.id("vip"))
             .after(&running)
-            .provides(milestone::VIP_ANSWERING);
+            .provides(ring.milestone());
     }
+    Some(vrid)
 }
 
 fn name_interface(config: &Config, ring: &Ring, node: &Node, seen: &Look<Vec<NetworkInterface>>, plan: &mut Plan) -> Look<String> {
@@ -190,7 +202,7 @@ fn strangers<'a>(cluster: &Cluster<Config>, ring: &Ring<'a>, gates: &Gates, name
             Known(Some(mac)) if !own.contains(&mac.to_lowercase()) => {
                 let message = format!("{address} is answered by {mac} already, which is none of the gateways (seen from {})", node.name);
                 // Once is enough: all gateways see the same machine.
-                taken.get_or_insert_with(|| problem("vip.taken", message).on(node).at("/vip").help("choose an address that no machine has"));
+                taken.get_or_insert_with(|| problem("vip.taken", message).on(node).at(ring.whose.pointer()).help("choose an address that no machine has"));
             }
             Known(_) => {}
             Unknown(why) => plan.warn(unheard("vip.unchecked", format!("whether {address} is free could not be told"), node, why)),

@@ -30,7 +30,7 @@ pub fn verify(cluster: &Cluster<Config>, ring: &Ring, checks: &mut Checks) {
     let silent: Vec<&str> = ring.nodes().filter(|node| gates.interfaces(node).is_none()).map(|node| node.name.as_str()).collect();
 
     // Second round: files against what they should be, and the view from outside.
-    let vrid = vrid::choose(cluster, ring, gates.vrid(ring), &[]);
+    let vrid = vrid::choose(cluster, ring, gates.vrid(ring), None, &[]);
     let mut batch = cluster.batch();
     let files: Vec<_> = ring
         .members
@@ -73,9 +73,9 @@ pub fn verify(cluster: &Cluster<Config>, ring: &Ring, checks: &mut Checks) {
             Some(_) => passed("active, enabled, started after its files last changed"),
         });
     }
-    checks.of_cluster("one-holder", format!("exactly one gateway holds {address}")).is(one_holder(&holders, &silent));
-    checks.of_cluster("right-holder", "the best healthy gateway holds it").is(right_holder(ring, &holders, &silent, healthy.as_ref()));
-    let check = checks.of_cluster("answers", format!("{address} is answered by its holder"));
+    checks.of_cluster(ring.id("one-holder"), format!("exactly one {} holds {address}", ring.member())).is(one_holder(&holders, &silent));
+    checks.of_cluster(ring.id("right-holder"), format!("the best healthy {} holds {address}", ring.member())).is(right_holder(ring, &holders, &silent, healthy.as_ref()));
+    let check = checks.of_cluster(ring.id("answers"), format!("{address} is answered by its holder"));
     match answered {
         None => check.warned("there is no other node in its network that could tell"),
         Some((node, ticket)) => {

@@ -9,8 +9,19 @@ use std::net::Ipv4Addr;
 /// Priorities lie this far apart where there is room.
 const APART: u8 = 10;
 
+/// Who holds the address of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The gateways: what users reach.
+    Gateways,
+    /// The managers: what the cluster itself reaches.
+    Managers,
+}
+
 /// The group.
 pub struct Ring<'a> {
+    /// Who they are.
+    pub whose: Whose,
     /// The address with its prefix length, as configured.
     pub vip: Ipv4Net,
     /// Milliseconds between adverts.
@@ -32,14 +43,36 @@ pub struct Member<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// The group, or everything that the cluster file alone shows to be wrong with it.
+    /// The gateways' group and, where they have an address of their own, the managers'; or everything that the cluster file alone shows
+    /// to be wrong with them.
+    pub fn all(cluster: &'a Cluster<Config>) -> Result<Vec<Self>, Vec<Problem>> {
+        let gateways = Self::of(cluster)?;
+        let Some(managers) = &cluster.config.managers else { return Ok(vec![gateways]) };
+        if let Some(both) = gateways.nodes().find(|node| node.roles.contains(&Role::Manage)) {
+            let message = format!("{} is a gateway and a manager, so one address serves for both", both.name);
+            return Err(vec![problem("vip.one-serves", message).on(both).at("/managers").help("leave it out, or make gateways of other machines")]);
+        }
+        let managers = Self::group(cluster, Whose::Managers, cluster.role(Role::Manage), managers)?;
+        if managers.vip.addr() == gateways.vip.addr() {
+            let message = format!("{} cannot be with the gateways and with the managers", managers.vip.addr());
+            return Err(vec![problem("vip.twice", message).at("/managers").help("choose another free address")]);
+        }
+        Ok(vec![gateways, managers])
+    }
+
+    /// The gateways' group, or everything that the cluster file alone shows to be wrong with it.
     pub fn of(cluster: &'a Cluster<Config>) -> Result<Self, Vec<Problem>> {
+        Self::group(cluster, Whose::Gateways, gateways(cluster), &cluster.config.vip)
+    }
+
+    fn group(cluster: &'a Cluster<Config>, whose: Whose, mut nodes: Vec<&'a Node>, address: &str) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let nodes = gateways(cluster);
-        let vip = keep(vip(cluster), &mut problems);
+        // By name, so that priorities do not move with the lines of the file.
+        nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        let vip = keep(vip(cluster, whose, address), &mut problems);
         let advert = keep(advert(&cluster.config), &mut problems);
         let apart = keep(apart(cluster.config.priority, nodes.len()), &mut problems);
-        let check = match Check::of(&cluster.handed.demands) {
+        let check = match Check::of(&cluster.handed.demands, whose) {
             Some(check) => keep(check.map(Some), &mut problems),
             None => Some(None),
         };
@@ -54,9 +87,33 @@ impl<'a> Ring<'a> {
                 let priority = |place: usize| cluster.config.priority - apart * place as u8;
                 let penalty = apart * nodes.len() as u8;
                 let members = nodes.into_iter().enumerate().map(|(place, node)| Member { node, priority: priority(place) }).collect();
-                Ok(Ring { vip, advert, members, penalty, check })
+                Ok(Ring { whose, vip, advert, members, penalty, check })
             }
             _ => Err(problems),
+        }
+    }
+
+    /// Of the group's own steps and checks, where several groups have the same: `one-holder`, `managers-one-holder`.
+    pub fn id(&self, id: &str) -> String {
+        match self.whose {
+            Whose::Gateways => id.to_owned(),
+            Whose::Managers => format!("managers-{id}"),
+        }
+    }
+
+    /// One of them, in words.
+    pub fn member(&self) -> &'static str {
+        match self.whose {
+            Whose::Gateways => "gateway",
+            Whose::Managers => "manager",
+        }
+    }
+
+    /// What holds when the address answers.
+    pub fn milestone(&self) -> &'static str {
+        match self.whose {
+            Whose::Gateways => milestone::VIP_ANSWERING,
+            Whose::Managers => milestone::MANAGERS_ANSWERING,
         }
     }
 
@@ -71,31 +128,39 @@ impl<'a> Ring<'a> {
     }
 }
 
-/// The gateways by name, so that priorities do not move with the lines of the file; the managers, where none is named.
+/// The gateways; the managers, where none is named.
 pub fn gateways(cluster: &Cluster<Config>) -> Vec<&Node> {
     let named = cluster.role(Role::Gateway);
-    let mut gateways = if named.is_empty() { cluster.role(Role::Manage) } else { named };
-    gateways.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    gateways
+    if named.is_empty() { cluster.role(Role::Manage) } else { named }
 }
 
 fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-fn vip(cluster: &Cluster<Config>) -> Result<Ipv4Net, Problem> {
-    let text = &cluster.config.vip;
-    let net = match net::cidr(text, "/vip").map_err(|problem| problem.help("write it like 10.99.0.100/24"))? {
+impl Whose {
+    /// Where the address stands in the config.
+    pub fn pointer(self) -> &'static str {
+        match self {
+            Whose::Gateways => "/vip",
+            Whose::Managers => "/managers",
+        }
+    }
+}
+
+fn vip(cluster: &Cluster<Config>, whose: Whose, text: &str) -> Result<Ipv4Net, Problem> {
+    let pointer = whose.pointer();
+    let net = match net::cidr(text, pointer).map_err(|problem| problem.help("write it like 10.99.0.100/24"))? {
         IpNet::V4(net) => net,
-        IpNet::V6(_) => return Err(problem("vip.ipv6", format!("{text} is IPv6; the virtual address must be IPv4")).at("/vip")),
+        IpNet::V6(_) => return Err(problem("vip.ipv6", format!("{text} is IPv6; the virtual address must be IPv4")).at(pointer)),
     };
     if net.prefix_len() < 31 && (net.addr() == net.network() || net.addr() == net.broadcast()) {
         let message = format!("{} is the address of the network itself, not one in it", net.addr());
-        return Err(problem("vip.not-a-host", message).at("/vip").help(format!("choose a free address inside {}", net.trunc())));
+        return Err(problem("vip.not-a-host", message).at(pointer).help(format!("choose a free address inside {}", net.trunc())));
     }
     if let Some(node) = cluster.nodes.iter().find(|node| node.address.parse() == Ok(net.addr())) {
         let message = format!("{} is the address of {}: the virtual one must be free", net.addr(), node.name);
-        return Err(problem("vip.is-a-node", message).at("/vip").help("choose an address that no machine has"));
+        return Err(problem("vip.is-a-node", message).at(pointer).help("choose an address that no machine has"));
     }
     Ok(net)
 }
@@ -147,7 +212,7 @@ pub fn interface(config: &Config, ring: &Ring, node: &Node, interfaces: &[Networ
             .filter(|net| !net.starts_with("127."))
             .collect();
         let help = format!("choose an address in a network that all gateways are in; {} is in {}", node.name, networks.join(", "));
-        problem("vip.outside-subnet", message).on(node).at("/vip").help(help)
+        problem("vip.outside-subnet", message).on(node).at(ring.whose.pointer()).help(help)
     };
     let Some(name) = &config.interface else {
         // Where two are in the network, the one by which the others reach the node.

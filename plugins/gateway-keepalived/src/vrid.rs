@@ -1,7 +1,7 @@
 //! The number of the VRRP group: stable for ever, different between clusters, and nobody else's on the segment.
 
 use crate::config::Config;
-use crate::ring::Ring;
+use crate::ring::{Ring, Whose};
 use arcus_sdk::prelude::*;
 
 /// The number in a configuration of keepalived for the group that holds this address.
@@ -22,6 +22,15 @@ pub fn in_file(text: &str, address: &str) -> Option<u8> {
     None
 }
 
+/// The number that the config wants for this group: the managers' one is the next.
+pub fn asked_for(config: &Config, ring: &Ring) -> Option<u8> {
+    let number = config.vrid?;
+    Some(match ring.whose {
+        Whose::Gateways => number,
+        Whose::Managers => number % 255 + 1,
+    })
+}
+
 /// A router that was heard, and on which gateway.
 pub struct Heard<'a> {
     /// The gateway that listened.
@@ -32,14 +41,14 @@ pub struct Heard<'a> {
 
 /// The number to use: the configured one, else the one in the gateways' own files, else one derived from the cluster that no stranger
 /// was heard to use.
-pub fn choose(cluster: &Cluster<Config>, ring: &Ring, own: Option<u8>, heard: &[Heard]) -> Result<u8, Problem> {
+pub fn choose(cluster: &Cluster<Config>, ring: &Ring, own: Option<u8>, taken: Option<u8>, heard: &[Heard]) -> Result<u8, Problem> {
     let stranger = |number: u8| {
         heard.iter().find_map(|heard| {
             let is_strange = |router: &&Vrrp| router.router_id == number && !ring.nodes().any(|node| node.address == router.source);
             heard.routers.iter().find(is_strange).map(|router| (heard.node, router))
         })
     };
-    if let Some(number) = cluster.config.vrid {
+    if let Some(number) = asked_for(&cluster.config, ring) {
         return match stranger(number) {
             None => Ok(number),
             Some((node, router)) => {
@@ -55,7 +64,7 @@ pub fn choose(cluster: &Cluster<Config>, ring: &Ring, own: Option<u8>, heard: &[
     let digits: String = cluster.stable_uuid("vrid").chars().filter(char::is_ascii_hexdigit).take(4).collect();
     let first = u16::from_str_radix(&digits, 16).unwrap_or_default() % 255;
     let mut numbers = (0..255).map(|step| ((first + step) % 255 + 1) as u8);
-    numbers.find(|number| stranger(*number).is_none()).ok_or_else(|| problem("vrid.in-use", "all 255 VRIDs of this segment are in use"))
+    numbers.find(|number| Some(*number) != taken && stranger(*number).is_none()).ok_or_else(|| problem("vrid.in-use", "all 255 VRIDs of this segment are in use"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod common;
 use arcus_gateway_keepalived::Keepalived;
 use arcus_sdk::contract::actions::{Action, Disruption};
 use arcus_sdk::contract::facts::Vrrp;
-use arcus_sdk::contract::types::Problem;
+use arcus_sdk::contract::types::{Problem, Role};
 use arcus_sdk::fake::{Fixture, Lab, Trouble};
 use arcus_sdk::guest;
 use common::{CONF, HA, VIP, converged, fixture, ha, holders, steps, text};
@@ -278,4 +278,53 @@ fn every_mistake_of_the_file_is_told_at_once() {
     assert_eq!(told("{}"), ["plugin.config "]);
     let input = Lab::<Keepalived>::new(ha()).input();
     assert_eq!(guest::gateway_offer::<Keepalived>(input).unwrap().address, VIP);
+}
+
+/// Two gateways and two managers on machines of their own.
+fn apart(config: &str) -> Fixture {
+    let mut fixture = fixture(2, config);
+    for (place, name) in ["manage01", "manage02"].into_iter().enumerate() {
+        fixture.world.nodes.iter_mut().find(|node| node.name == name).unwrap().roles = vec![Role::Manage];
+        fixture.world.node(&format!("edge0{}", place + 1), &format!("10.99.0.4{}", place + 1), &[Role::Gateway]);
+    }
+    fixture.handing(|handed| {
+        handed.demands.manage_health = Some("http://127.0.0.1:8888/v2/health".into());
+        handed.demands.manage_unit = Some("rbd-api.service".into());
+    })
+}
+
+#[test]
+fn managers_apart_from_gateways_have_a_group_of_their_own() {
+    let lab = Lab::<Keepalived>::new(apart(r#"{"vip": "10.99.0.100/24", "managers": "10.99.0.101/24", "vrid": 255}"#));
+    let steps = steps(&lab);
+    let (edge, manager) = (text(&steps, "configure:edge02"), text(&steps, "configure:manage01"));
+    assert!(edge.contains("10.99.0.100/24") && edge.contains("virtual_router_id 255") && edge.contains("        10.99.0.41\n"), "{edge}");
+    assert!(manager.contains("10.99.0.101/24") && manager.contains("virtual_router_id 1\n") && manager.contains("        10.99.0.12\n"), "{manager}");
+    assert!(!manager.contains("10.99.0.41"), "the groups do not know each other");
+    assert!(text(&steps, "health:edge01").contains("rbd-gateway.service") && text(&steps, "health:manage02").contains("rbd-api.service"));
+    let step = |id: &str| steps.iter().find(|step| step.id == id).unwrap_or_else(|| panic!("no {id}"));
+    assert_eq!(step("answering:vip").provides, ["vip.answering"]);
+    assert_eq!((step("answering:managers-vip").node.as_str(), &step("answering:managers-vip").provides[..]), ("manage01", &["vip.managers-answering".to_owned()][..]));
+    let Ok(offer) = lab.gateway_offer() else { panic!("no offer") };
+    assert_eq!((offer.address.as_str(), offer.managers.as_deref()), ("10.99.0.100", Some("10.99.0.101")));
+}
+
+#[test]
+fn derived_numbers_of_two_groups_differ() {
+    let lab = Lab::<Keepalived>::new(apart(r#"{"vip": "10.99.0.100/24", "managers": "10.99.0.101/24"}"#));
+    let number = |id: &str| text(&steps(&lab), id).lines().find_map(|line| line.trim().strip_prefix("virtual_router_id ").map(str::to_owned)).unwrap();
+    assert_ne!(number("configure:edge01"), number("configure:manage01"));
+    assert_eq!(number("configure:manage02"), number("configure:manage01"));
+}
+
+#[test]
+fn an_address_of_their_own_is_for_managers_that_are_no_gateways() {
+    let refused = |fixture: Fixture| match Lab::<Keepalived>::new(fixture).plan() {
+        Err(Trouble::Refused(problems)) => (problems[0].code.clone(), problems[0].pointer.clone().unwrap()),
+        other => panic!("not refused: {other:?}"),
+    };
+    let both = fixture(2, r#"{"vip": "10.99.0.100/24", "managers": "10.99.0.101/24"}"#);
+    assert_eq!(refused(both), ("vip.one-serves".into(), "/managers".into()));
+    assert_eq!(refused(apart(r#"{"vip": "10.99.0.100/24", "managers": "10.99.0.100/24"}"#)), ("vip.twice".into(), "/managers".into()));
+    assert_eq!(refused(apart(r#"{"vip": "10.99.0.100/24", "managers": "10.99.0.11/24"}"#)), ("vip.is-a-node".into(), "/managers".into()));
 }
