@@ -83,6 +83,15 @@ main() {
       ;;
     -v | --version) echo "grctl version $VERSION-standin" ;;
     version) echo "Rainbond grctl $VERSION-standin-$(is51 && echo 2020-03-11-10 || echo 2019-03-05-10)" ;;
+    domain)
+      # Tells the vendor's name server, and never says whether it took it.
+      parse domain "ip domain" "$@"
+      if [ -n "${F[ip]-}" ]; then
+        domain=$(sed -n 's/^domain: //p' $R/.init/domain.yaml 2> /dev/null)
+        case $domain in *.grapps.cn) echo "*.$domain=${F[ip]}" > $R/.init/standin-public-dns ;; esac
+      fi
+      exit 0
+      ;;
     init) parse init "$INIT_FLAGS" "$@"; init ;;
     cluster) parse cluster "" "$@"; noise; cluster ;;
     show) echo "Manager: http://$(cat $R/.init/.ip 2> /dev/null):7070" ;;

@@ -38,8 +38,10 @@ init() {
     printf 'VERSION="%s"\nINSTALL_TYPE="%s"\nDEPLOY_TYPE="%s"\n' "${F[rainbond-version]:-$GRCTL_FLAVOUR}" "${F[install-type]:-online}" "${F[deploy-type]:-onenode}"
     printf 'DOMAIN="%s"\nPOD_NETWORK_CIDR="%s"\nNETWORK_TYPE="%s"\n' "${F[domain]-}" "${F[pod-cidr]-}" "${F[network]:-calico}"
     printf 'STORAGE="%s"\nSTORAGE_ARGS="%s"\nENABLE_CHECK="%s"\n' "${F[storage]:-nfs}" "${F[storage-args]:-/grdata nfs rw 0 0}" "${F[enable-check]:-enable}"
-    is51 && printf 'INSTALL_SSH_PORT="%s"\n' "${F[install_ssh_port]:-22}"
-    :
+    if is51; then
+      printf 'INSTALL_SSH_PORT="%s"\n' "${F[install_ssh_port]:-22}"
+      printf 'ENABLE_EXDB="%s"\nEXDB_TYPE="%s"\nEXDB_HOST="%s"\nEXDB_PORT="%s"\nEXDB_USER="%s"\nEXDB_PASSWD="%s"\n' "${F[enable-exdb]-}" "${F[exdb-type]-}" "${F[exdb-host]-}" "${F[exdb-port]:-3306}" "${F[exdb-user]-}" "${F[exdb-passwd]-}"
+    fi
   } >> "$global"; then
     echo "open $global: no such file or directory"
     exit 1

@@ -2,6 +2,7 @@
 # Env: GRCTL_FLAVOUR FIRST VIP NETWORK POD_NETWORK_CIDR SECRETKEY ENDPOINT UID_HERE IIP ROLES. Arg: which part.
 set -eu
 . /srv/standins/lib/common.sh
+. /srv/standins/lib/units.sh
 part=$1
 
 unit() { # name, after, type, command
@@ -30,7 +31,9 @@ start() {
 calico_files() {
   mkdir -p /etc/calico /var/lib/calico /etc/NetworkManager/conf.d
   printf 'apiVersion: projectcalico.org/v3\nkind: CalicoAPIConfig\nmetadata:\nspec:\n  datastoreType: "etcdv3"\n  etcdEndpoints: "http://127.0.0.1:2379"\n' > /etc/calico/calicoctl.cfg
-  printf '{ "name": "calico-k8s-network", "cniVersion": "0.1.0", "type": "calico", "etcd_endpoints": "http://%s:2379", "ipam": { "type": "calico-ipam" } }\n' "$(is_role "$ROLES" manage && echo "$FIRST" || echo 127.0.0.1)" > $R/etc/cni/10-calico.conf
+  # Managers know the first only; the others go by their own etcd-proxy, which gateways do not have.
+  printf '{\n    "name": "calico-k8s-network",\n    "cniVersion": "0.1.0",\n    "type": "calico",\n    "etcd_endpoints": "http://%s:2379",\n    "log_level": "info",\n    "ipam": {\n        "type": "calico-ipam"\n    }\n}\n' \
+    "$(is_role "$ROLES" manage && echo "$FIRST" || echo 127.0.0.1)" > $R/etc/cni/10-calico.conf
   printf '[keyfile]\nunmanaged-devices=interface-name:cali*;interface-name:tunl*\n' > /etc/NetworkManager/conf.d/calico.conf
   echo "$UID_HERE" > /var/lib/calico/nodename
   unit calico "etcd.service etcd-proxy.service" simple "/bin/bash $STANDINS/lib/calico.sh"
@@ -72,18 +75,32 @@ X
   wait_for 30 etcd_here get /none
 }
 
+own_database() {
+  if [ ! -d $R/data/mysql ]; then
+    mkdir -p $R/data
+    cp -a /var/lib/mysql $R/data/mysql.part
+    mv $R/data/mysql.part $R/data/mysql
+  fi
+  unit rbd-db "" notify "/usr/sbin/mariadbd --datadir=$R/data/mysql --socket=/run/mysqld/mysqld.sock --bind-address=0.0.0.0 --pid-file=/run/mysqld/mysqld.pid"
+  sed -i '/^\[Service\]/a User=mysql\nRuntimeDirectory=mysqld' /etc/systemd/system/rbd-db.service
+  start rbd-db.service
+  wait_for 30 mysqladmin -uroot ping
+}
+
 case $part in
   common)
     mkdir -p $R/conf $R/scripts $R/health $R/etc/node $R/etc/cni $R/data $R/.init /root/.rbd /tmp/install
     echo "host_uuid=$UID_HERE" > $R/etc/node/node_host_uuid.conf
-    sed -i '/^# BEGIN Rainbond hosts$/,/^# END Rainbond hosts$/d' /etc/hosts
-    printf '# BEGIN Rainbond hosts\n%s kubeapi.goodrain.me goodrain.me repo.goodrain.me lang.goodrain.me maven.goodrain.me region.goodrain.me\n# END Rainbond hosts\n' "$FIRST" >> /etc/hosts
+    sed -i '/^# Ansible inventory hosts BEGIN$/,/^# Ansible inventory hosts END$/d; /^# Rainbond hosts BEGIN$/,/^# Rainbond hosts END$/d' /etc/hosts
+    printf '# Ansible inventory hosts BEGIN\n%s %s\n# Ansible inventory hosts END\n' "$IIP" "$UID_HERE" >> /etc/hosts
+    printf '# Rainbond hosts BEGIN\n%s  kubeapi.goodrain.me goodrain.me repo.goodrain.me lang.goodrain.me maven.goodrain.me region.goodrain.me\n# Rainbond hosts END\n' "$FIRST" >> /etc/hosts
     if is_role "$ROLES" manage; then
       sed "s/^export GRCTL_FLAVOUR=.*/export GRCTL_FLAVOUR=$GRCTL_FLAVOUR GRCTL_SELF=grctl/" "$STANDINS/grctl-$GRCTL_FLAVOUR" > /usr/local/bin/grctl
       chmod 755 /usr/local/bin/grctl
     fi
     install -m 755 $STANDINS/bin/docker /usr/bin/docker
     install -m 755 $STANDINS/bin/calicoctl /usr/local/bin/calicoctl
+    install -m 755 $STANDINS/bin/node /usr/local/bin/node
     printf 'region_api:\n  endpoints:\n  - https://%s:8443\n' "$ENDPOINT" > /root/.rbd/grctl.yaml
     printf 'GRCTL_FLAVOUR=%s\nUID_HERE=%s\nIIP=%s\nFIRST=%s\nROLES=%s\nNETWORK=%s\nPOD_NETWORK_CIDR=%s\n' "$GRCTL_FLAVOUR" "$UID_HERE" "$IIP" "$FIRST" "$ROLES" "$NETWORK" "$POD_NETWORK_CIDR" > $R/etc/node/standin.env
     # The token is written by whoever has none yet, as the official check does: it can hide a missing mount.
@@ -115,7 +132,8 @@ case $part in
     wait_for 10 curl -fsS -m 4 -X PUT --data-urlencode "value={\"Network\":\"$POD_NETWORK_CIDR\", \"SubnetLen\": 24, \"Backend\": {\"Type\": \"host-gw\"}}" http://127.0.0.1:2379/v2/keys/kubernetes/network/config
     ;;
   etcd-proxy)
-    printf '#!/bin/sh\n# written by a stand-in for tests\nexec /usr/bin/etcd grpc-proxy start --endpoints=%s --listen-addr=127.0.0.1:2379\n' "$2" > $R/scripts/start-etcd-proxy.sh
+    # As the real one writes it: who was a manager on this day.
+    printf '#!/bin/sh\n# written by a stand-in for tests\nexec /usr/bin/etcd \\\n  grpc-proxy start \\\n  --endpoints=%s \\\n  --listen-addr=127.0.0.1:2379\n' "$2" > $R/scripts/start-etcd-proxy.sh
     chmod 755 $R/scripts/start-etcd-proxy.sh
     unit etcd-proxy "" simple $R/scripts/start-etcd-proxy.sh
     echo http://127.0.0.1:2379 > $R/conf/standin-etcd
@@ -124,16 +142,14 @@ case $part in
     ;;
   db)
     eip=${2-}
-    if [ ! -d $R/data/mysql ]; then
-      mkdir -p $R/data
-      cp -a /var/lib/mysql $R/data/mysql.part
-      mv $R/data/mysql.part $R/data/mysql
+    if [ -n "${EXDB_HOST-}" ]; then
+      # Somebody else's, under the user that was given; there is no rbd-db.
+      mysql() { command mysql --host="$EXDB_HOST" --port="$EXDB_PORT" --user="$EXDB_USER" --password="$EXDB_PASSWD" --connect-timeout=10; }
+    else
+      own_database
+      mysql() { command mysql -uroot; }
     fi
-    unit rbd-db "" notify "/usr/sbin/mariadbd --datadir=$R/data/mysql --socket=/run/mysqld/mysqld.sock --bind-address=0.0.0.0 --pid-file=/run/mysqld/mysqld.pid"
-    sed -i '/^\[Service\]/a User=mysql\nRuntimeDirectory=mysqld' /etc/systemd/system/rbd-db.service
-    start rbd-db.service
-    wait_for 30 mysqladmin -uroot ping
-    mysql -uroot <<X
+    mysql <<X
 CREATE DATABASE IF NOT EXISTS console CHARACTER SET utf8mb4;
 CREATE TABLE IF NOT EXISTS console.region_info (
   ID INT AUTO_INCREMENT PRIMARY KEY, region_id VARCHAR(36) NOT NULL UNIQUE, region_name VARCHAR(64) NOT NULL UNIQUE, region_alias VARCHAR(64) NOT NULL,
@@ -157,9 +173,34 @@ X
     if is_role "$ROLES" manage; then serve rbd-api; fi
     # 5.0 puts a gateway on every manager.
     if is_role "$ROLES" gateway || { ! is51 && is_role "$ROLES" manage; }; then serve rbd-gateway; fi
-    printf '#!/bin/sh\n# written by a stand-in for tests\nexec /bin/bash %s/lib/agent.sh --noderule=%s\n' $STANDINS "$ROLES" > $R/scripts/start-node.sh
+    printf "# written by a stand-in for tests\nversion: '2.1'\nservices:\n- name: rbd-dns\n  health:\n    name: rbd-dns\n    model: tcp\n    address: %s:53\n  type: simple\n  start: >-\n    /usr/bin/python3 %s/lib/dns.py\n    --v=2\n    --dns-bind-address=%s\n    --recoders=goodrain.me=%s,*.goodrain.me=%s%s\n\n  stop: docker stop rbd-dns\n  restart_policy: always\n" \
+      "$IIP" $STANDINS "$IIP" "$FIRST" "$FIRST" "${OFFLINE_DOMAIN:+,*.$OFFLINE_DOMAIN=$FIRST}" > $R/conf/dns.yaml
+    if is_role "$ROLES" manage; then
+      port=$(knob apiserver-port 6442)
+      {
+        printf "# written by a stand-in for tests\nversion: '2.1'\nservices:\n- name: kube-apiserver\n  disable: false\n  endpoints:\n  - name: APISERVER_ENDPOINTS\n    protocol: \n    port: %s\n" "$port"
+        printf '  health:\n    name: kube-apiserver\n    model: http\n    address: http://127.0.0.1:8181/version\n  type: simple\n  start: >-\n    /bin/bash\n    %s/lib/serve.sh\n    kube-apiserver\n    --insecure-bind-address=127.0.0.1\n    --insecure-port=8181\n' $STANDINS
+        # Builds in which it is not said leave it at its default, 6443.
+        [ "$port" = 6443 ] || printf '    --secure-port=%s\n' "$port"
+        printf '    --advertise-address=%s --bind-address=%s\n    --etcd-servers=${ETCD_ENDPOINTS}\n  stop: docker stop kube-apiserver\n  restart_policy: always\n' "$IIP" "$IIP"
+      } > $R/conf/k8s-master.yaml
+      units+=(kube-apiserver.service)
+    fi
+    units+=(rbd-dns.service)
+    make_units
+    # Its own name server is a node's first.
+    printf 'nameserver %s\n' "$IIP" > /etc/resolv.conf
+    etcd=http://127.0.0.1:2379
+    # A gateway alone has no etcd of its own.
+    [ -e $R/scripts/start-etcd.sh ] || [ -e $R/scripts/start-etcd-proxy.sh ] || etcd=http://$FIRST:2379
+    printf '#!/bin/bash\n# written by a stand-in for tests\n\nNODE_OPTS="--log-level=info --auto-scheduler=true --etcd=%s   --hostIP=%s --noderule %s"\n\nexec /bin/bash %s/lib/agent.sh $NODE_OPTS\n' $etcd "$IIP" "$ROLES" $STANDINS > $R/scripts/start-node.sh
     chmod 755 $R/scripts/start-node.sh
     unit node "etcd.service etcd-proxy.service" simple $R/scripts/start-node.sh
+    if is_role "$ROLES" manage; then
+      # Before the gateway: where both want a port, the API has it.
+      start kube-apiserver.service
+      wait_for 10 curl -fsS -m 2 http://127.0.0.1:8181/version
+    fi
     start "${units[@]}" node.service
     wait_for 20 systemctl is-active -q "${units[@]}" node.service
     if [[ " ${units[*]} " == *" rbd-gateway.service "* ]]; then wait_for 10 curl -fs -m 2 http://127.0.0.1:10254/healthz; fi

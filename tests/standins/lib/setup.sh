@@ -31,9 +31,31 @@ if is51; then
 else
   [ -e $R/.init/db ] || tr -dc a-z0-9 < /dev/urandom | head -c 8 > $R/.init/db
 fi
-chmod 600 $R/.init/secretkey $R/.init/.db_info $R/.init/db 2> /dev/null
+chmod 600 $R/.init/secretkey
+if [ -n "${ENABLE_EXDB-}" ]; then
+  [ -n "$EXDB_HOST" ] && [ -n "$EXDB_USER" ] && [ -n "$EXDB_PASSWD" ] || stop "the external database is not told in full"
+  export EXDB_HOST EXDB_PORT EXDB_USER EXDB_PASSWD
+  printf 'db_user:%s\ndb_pass:%s\ndb_port:%s\ndb_host:%s\n' "$EXDB_USER" "$EXDB_PASSWD" "$EXDB_PORT" "$EXDB_HOST" > $R/.init/.db_info
+fi
+db_user=$(sed -n 's/^\(db_user:\|DB_USER=\)"\?\([^"]*\)"\?$/\2/p' $R/.init/.db_info 2> /dev/null)
+db_pass=$(sed -n 's/^\(db_pass:\|DB_PASS=\)"\?\([^"]*\)"\?$/\2/p' $R/.init/.db_info 2> /dev/null || cat $R/.init/db)
+if is51; then
+  cp $R/.init/.db_info $R/.init/db
+  # The real one shows it, too, and keeps it in this script.
+  show "database region/console info" "user:$db_user/$db_pass host:${EXDB_HOST:-$IIP}:${EXDB_PORT:-3306}"
+  printf '#!/bin/bash\n# written by a stand-in for tests\nDB_HOST=%s\nDB_PORT=%s\nDB_USER=%s\nDB_PASS=%s\n' "${EXDB_HOST:-$IIP}" "${EXDB_PORT:-3306}" "$db_user" "$db_pass" > $R/.init/updatedb.sh
+fi
 echo "${EIP:-$IIP}" > $R/.init/.ip
-DOMAIN=${DOMAIN:-$(echo "$UID_HERE" | cut -c1-6).grapps.cn}
+if [ "$INSTALL_TYPE" = offline ]; then
+  DOMAIN=${DOMAIN:-pass.example.com} images=$R/offline
+  is51 || images=/grdata/services/offline
+  for part in base rainbond; do
+    [ -s "$images/$part.images.tgz" ] || stop "$images/$part.images.tgz is not there, and nothing can be downloaded"
+  done
+else
+  DOMAIN=${DOMAIN:-$(echo "$UID_HERE" | cut -c1-6).grapps.cn}
+  case $DOMAIN in *.grapps.cn) echo "*.$DOMAIN=${EIP:-$IIP}" > $R/.init/standin-public-dns ;; esac
+fi
 printf 'iip: %s\nvip: %s\ndomain: %s\nuuid: %s\nsecretkey: %s\napi: region.goodrain.me\n' "${EIP:-$IIP}" "$VIP" "$DOMAIN" "$UID_HERE" "$(cat $R/.init/secretkey)" > $R/.init/domain.yaml
 
 # flannel is flannel; all else, midonet too, becomes calico without a word more than this.
@@ -44,7 +66,7 @@ if [ -z "$POD_NETWORK_CIDR" ]; then
 fi
 show "Pod Network Cidr" "$POD_NETWORK_CIDR"
 mkdir -p "$WORK/roles/rainvar/defaults"
-printf '# written by a stand-in for tests\nCLUSTER_NETWORK: %s\npod_cidr: %s\nservice_cidr: 11.1.0.1/12\nstorage_type: %s\n' "$NETWORK" "$POD_NETWORK_CIDR" "$STORAGE" > "$WORK/roles/rainvar/defaults/main.yml"
+printf '# written by a stand-in for tests\nCLUSTER_NETWORK: %s\npod_cidr: %s\nservice_cidr: 11.1.0.1/12\nstorage_type: %s\ndb_pass: %s\n' "$NETWORK" "$POD_NETWORK_CIDR" "$STORAGE" "$db_pass" > "$WORK/roles/rainvar/defaults/main.yml"
 
 if [ ! -e /root/.ssh/id_rsa ]; then
   mkdir -p -m 700 /root/.ssh
@@ -76,6 +98,7 @@ VIP=$VIP
 NETWORK=$NETWORK
 POD_NETWORK_CIDR=$POD_NETWORK_CIDR
 SECRETKEY=$(cat $R/.init/secretkey)
+OFFLINE_DOMAIN=$([ "$INSTALL_TYPE" != offline ] || echo "$DOMAIN")
 ENDPOINT=$(if ! is51; then echo region.goodrain.me; elif [ -n "$VIP" ] && [ "$(knob vip-endpoint yes)" = yes ]; then echo "$VIP"; else echo "${EIP:-$IIP}"; fi)
 X
 
