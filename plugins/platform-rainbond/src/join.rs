@@ -1,16 +1,18 @@
-//! The other nodes: added, installed and put to work, managers one at a time.
+//! The other nodes: added, installed and put to work. Managers one at a time, the others side by side.
 
 use crate::config::Config;
 use crate::grctl;
 use crate::seat::Seat;
-use crate::{member, paths};
+use crate::{etcd, member, mend, paths, ready, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Members of etcd change one at a time; a failure leaves the rest alone.
-const MEMBERSHIP: &str = "membership";
+pub const MEMBERSHIP: &str = "membership";
+/// So many nodes that are no managers are installed at the same time: each is a run of the installer on the first manager.
+const AT_ONCE: usize = 4;
 
 /// The id under which Rainbond has a node, or will.
-fn uid(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node) -> String {
+pub fn uid(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node) -> String {
     let listed = seat.nodes.known().and_then(|nodes| grctl::at(nodes, &node.address));
     // Somebody may have added it by hand, under another id.
     listed.map_or_else(|| cluster.stable_uuid(&format!("node/{}", node.name)), |listed| listed.uid.clone())
@@ -33,51 +35,98 @@ fn moved(cluster: &Cluster<Config>, seat: &Seat<'_>, nodes: &[&Node]) -> Vec<Pro
 }
 
 /// All that should be so for the others, after the first one is healthy.
-pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &mut Plan) {
+pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &mut Plan) -> Result<(), Problem> {
     let nodes = member::joining(cluster, seat.node);
     moved(cluster, seat, &nodes).into_iter().for_each(|problem| plan.problem(problem));
+    let ring = etcd::look(cluster, seat);
+    unlisted::plan(cluster, seat, &ring, plan);
     let (managers, others): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| member::is_manager(node));
 
     let healthy = cluster.config.timeouts.healthy;
     let list = || [probe::query("nodes", []).on(seat.node)];
-    let mut gate = first.clone();
+    // What stopped half-way is made good before anything else.
+    let mut gate = mend::steps(seat, &ring, plan)?;
+    // Without a majority not even the first would be called healthy.
+    let first = &first.clone().after(&gate);
+    gate.push(first.clone());
     let mut members = Vec::new();
+    // Those that are taken out again first do not count.
+    let mut count = ring.members.known().map_or(1, Vec::len).saturating_sub(ring.half_joined().len());
     for node in &managers {
-        let mut last = install(cluster, seat, node, first, &[&gate], plan);
+        let half = ring.half_joined().iter().any(|(other, _)| other.node.name == node.name);
+        let joins = half || !ring.has(&node.address) || !seat.nodes.is_known_and(|nodes| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed()));
+        let mut before = gate.clone();
+        if let Some(other) = ring.others.iter().find(|other| other.node.name == node.name) {
+            if joins {
+                before = ready::plan(seat, &ring, other, &before, plan);
+            }
+            ready::clear(other, joins, plan);
+        }
+        let mut last = install(cluster, seat, node, first, &before, plan).group(MEMBERSHIP);
+        // From the moment it is registered until it runs, one of two is no majority.
+        if joins && count == 1 && ready::in_use(seat, &ring) {
+            last = last.disrupts(Disruption::Quorum);
+        }
+        count += usize::from(joins);
         if member::is_compute(node) {
             last = up(cluster, seat, node, &last, plan);
         }
         // The next one changes the membership again, so this one must take part by then. Full health has to wait for the last: between two
         // and three managers Rainbond may not report it.
-        let asked = [probe::query("nodes", []).on(seat.node), probe::reach(node.address.as_str(), 2379).on(seat.node)];
-        gate = plan
+        let asked = [
+            probe::query("nodes", []).on(seat.node),
+            probe::reach(node.address.as_str(), 2379).on(seat.node),
+            probe::query("etcd-members", [etcd::list(&seat.node.address).as_str()]).on(seat.node),
+            probe::query("etcd-health", []).on(node),
+        ];
+        let member = plan
             .wait("member", node, asked, &format!("{} takes part in etcd and reports", node.name), healthy)
             .group(MEMBERSHIP)
             .after([&last]);
-        members.push(gate.clone());
+        members.push(member.clone());
+        gate = vec![member];
     }
     let mut ready = vec![first.clone()];
     for node in &managers {
+        let refreshed = refresh(seat, node, &members, plan);
         let expect = format!("{} is running", node.name);
-        let joined = plan.wait("joined", node, list(), &expect, healthy).after(&members).provides(milestone::PLATFORM_JOINED);
+        let joined = plan.wait("joined", node, list(), &expect, healthy).after([&refreshed]).provides(milestone::PLATFORM_JOINED);
         ready.push(joined);
     }
-    let ready: Vec<&Planned> = ready.iter().collect();
-    for node in others {
-        let mut last = install(cluster, seat, node, first, &ready, plan);
+    let mut installed: Vec<Planned> = Vec::new();
+    for (number, node) in others.into_iter().enumerate() {
+        let mut before = ready.clone();
+        before.extend(number.checked_sub(AT_ONCE).map(|earlier| installed[earlier].clone()));
+        let mut last = install(cluster, seat, node, first, &before, plan);
+        installed.push(last.clone());
         if member::is_compute(node) {
             last = up(cluster, seat, node, &last, plan);
         }
         let expect = format!("{} is running", node.name);
         plan.wait("joined", node, list(), &expect, healthy).after([&last]).provides(milestone::PLATFORM_JOINED);
     }
+    Ok(())
 }
 
-fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Planned, after: &[&Planned], plan: &mut Plan) -> Planned {
+/// An agent that was started when there were fewer managers may go on asking those only, and call its node unhealthy for ever. It is given
+/// a minute, then started again.
+fn refresh(seat: &Seat<'_>, node: &Node, after: &[Planned], plan: &mut Plan) -> Planned {
+    let asked = || [probe::query("nodes", []).on(seat.node), probe::service("node.service").on(node)];
+    let settled = plan.wait("settled", node, asked(), &format!("{} is running, or has had its time", node.name), 120).group(MEMBERSHIP).after(after);
+    plan.command("refresh", node, ["systemctl", "restart", "node.service"])
+        .until(asked(), "its agent sees all managers", 120)
+        .title("start its agent again, which may know too few managers")
+        .known(&seat.nodes)
+        // Looked at when its turn comes: where the agent sees all, it is left alone.
+        .group(MEMBERSHIP)
+        .after([&settled])
+}
+
+fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Planned, after: &[Planned], plan: &mut Plan) -> Planned {
     let config = &cluster.config;
     let uid = uid(cluster, seat, node);
     let installed = |nodes: &Vec<grctl::Listed>| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed());
-    let mut before: Vec<Planned> = after.iter().map(|step| (*step).clone()).collect();
+    let mut before = after.to_vec();
     // The key serves the installation, which then brings its own: a node that was added by hand needs none of ours.
     if !seat.nodes.is_known_and(installed) {
         let folder = plan.directory("key-folder", node, "/root/.ssh", 0o700);
@@ -115,7 +164,7 @@ fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Plan
     if cluster.handed.network.is_some() {
         install = install.needs(milestone::NETWORK_READY, [node]);
     }
-    if member::is_manager(node) { install.group(MEMBERSHIP) } else { install }
+    install
 }
 
 /// Installed is not in service: Kubernetes knows a compute node only after this.

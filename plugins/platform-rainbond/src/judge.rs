@@ -1,10 +1,10 @@
 //! When a step is done. Nothing here goes by an exit status: `grctl` says 0 when it fails.
 
-use crate::config::{self, Config};
+use crate::addresses::Addresses;
+use crate::config::Config;
 use crate::grctl::{self, Listed};
-use crate::region::{self, Held};
 use crate::version::Version;
-use crate::paths;
+use crate::{apiserver, bundle, database, domain, endpoints, etcd, leave, mend, names, paths, ready, region};
 use arcus_sdk::prelude::*;
 
 type In<'a> = &'a Cluster<Config>;
@@ -12,19 +12,51 @@ type In<'a> = &'a Cluster<Config>;
 /// Who judges which steps.
 pub fn goals() -> Goals<Config> {
     Goals::new()
+        .on("quorum", crate::trials::has_quorum)
+        .on("answers", crate::trials::lists_nodes)
         .on("fetch", digest)
         .on("upload", digest)
         .on("place", placed)
         .on("version", version)
-        .on("bundle", bundle)
+        .on("bundle-digest", bundle::digest)
+        .on("unpack", bundle::unpacked)
+        .on("offline", bundle::is_set_up)
+        .on("bundle", bundle::is_there)
+        .on("database", database::answers)
+        .on("seal", database::sealed)
         .on("address", address)
         .on("init", init)
         .on("joined", joined)
         .on("add", added)
         .on("install", installed)
         .on("member", member)
+        .on("trial", ready::tried)
+        .on("ready", ready::is_ready)
+        .on("snapshot", ready::is_backed_up)
+        .on("dump", ready::is_backed_up)
+        .on("copy-dump", ready::is_backed_up)
+        .on("keep-snapshot", ready::is_fresh)
+        .on("keep-dump", ready::is_fresh)
+        .on("settled", settled)
+        .on("refresh", refreshed)
+        .on("expel", mend::expelled)
+        .on("restart-alone", mend::is_alone)
+        .on("restart-together", mend::is_healthy)
+        .on("aside", mend::is_aside)
+        .on("cordon", leave::is_cordoned)
+        .on("down", leave::is_down)
+        .on("without", leave::are_healthy)
+        .on("gone", leave::is_silent)
+        .on("delete", leave::is_deleted)
         .on("up", up)
-        .on("tcpdomain", tcpdomain)
+        .on("region", region::judge)
+        .on("domain", domain::judge)
+        .on("dns-update", names::updated)
+        .on("agent-run", endpoints::restarted)
+        .on("proxy-run", endpoints::restarted)
+        .on("agent-well", endpoints::is_well)
+        .on("api-update", apiserver::updated)
+        .on("api-run", apiserver::runs)
 }
 
 /// The digest that `sha256sum` prints is the one of the file.
@@ -70,24 +102,11 @@ fn version(cluster: In, case: &Case<'_>) -> Judged {
     }
 }
 
-fn bundle(cluster: In, case: &Case<'_>) -> Judged {
-    for (place, path) in cluster.config.version.offline_files().into_iter().enumerate() {
-        if case.get::<Option<FileFact>>(place)?.is_none() {
-            return will_fail(
-                problem("rainbond.no-bundle", format!("{path} is not there, and an offline installation needs it"))
-                    .at("/install")
-                    .help("unpack the offline bundle on this node and run its offline.sh, then `arcus apply` again"),
-            );
-        }
-    }
-    met()
-}
-
 fn address(cluster: In, case: &Case<'_>) -> Judged {
-    let Some(address) = config::virtual_address(cluster) else { return met() };
-    match case.get::<Vec<NetworkInterface>>(0)?.with_address(address) {
+    let Some(Addresses { managers, .. }) = Addresses::of(cluster) else { return met() };
+    match case.get::<Vec<NetworkInterface>>(0)?.with_address(managers) {
         Some(_) => met(),
-        None => unmet(format!("{address} is on another node")),
+        None => unmet(format!("{managers} is on another node")),
     }
 }
 
@@ -121,7 +140,9 @@ fn init(cluster: In, case: &Case<'_>) -> Judged {
         Some(job) if job.running => unmet(progress("init", job)),
         Some(job) => {
             let tail = String::from_utf8_lossy(&job.tail);
-            let log = case.get::<Output>(marks + 1).ok().filter(|said| said.status == 0).map(OutputText::text);
+            // With a password on the installer's command line its own logs may have it; what the job printed has not.
+            let quotable = cluster.config.database.is_none();
+            let log = case.get::<Output>(marks + 1).ok().filter(|said| said.status == 0 && quotable).map(OutputText::text);
             let why = log.as_deref().and_then(grctl::reason).or_else(|| grctl::reason(&tail)).or_else(|| grctl::last_line(&tail));
             // Not `failed`: whether another may begin is decided by what this one left behind, when the plan is made.
             let why = why.unwrap_or_else(|| "it printed nothing".into());
@@ -153,8 +174,20 @@ fn added(_: In, case: &Case<'_>) -> Judged {
     row(case).map(drop)
 }
 
+/// Where an installation says why it failed.
+const LOGS: &str = "the logs are on the first node in /opt/rainbond/rainbond-ansible/log and /tmp/install; mend the cause and `arcus apply` again";
+
 fn installed(_: In, case: &Case<'_>) -> Judged {
-    let listed = row(case)?;
+    let listed = match row(case) {
+        Ok(listed) => listed,
+        // An installation that failed may have taken the list with it: a second manager that does not run leaves no majority.
+        Err(silence) => {
+            let ended = case.get::<Option<JobFact>>(1)?.as_ref().filter(|job| !job.running).map(|job| String::from_utf8_lossy(&job.tail).into_owned());
+            let Some(tail) = ended.filter(|tail| !tail.contains("successful")) else { return Err(silence) };
+            let Some(why) = grctl::reason(&tail) else { return Err(silence) };
+            return will_fail(problem("rainbond.install-failed", format!("the installation of {} failed: {why}", case.subject())).help(LOGS));
+        }
+    };
     if listed.status.is_installed() {
         return met();
     }
@@ -166,7 +199,7 @@ fn installed(_: In, case: &Case<'_>) -> Judged {
             let why = grctl::reason(&tail).or_else(|| grctl::last_line(&tail)).unwrap_or_else(|| "it printed nothing".into());
             will_fail(
                 problem("rainbond.install-failed", format!("the installation of {} failed: {why}", case.subject()))
-                    .help("the logs are on the first node in /opt/rainbond/rainbond-ansible/log and /tmp/install; mend the cause and `arcus apply` again"),
+                    .help(LOGS),
             )
         }
         (_, word) => match grctl::reason(&tail) {
@@ -182,10 +215,37 @@ fn member(_: In, case: &Case<'_>) -> Judged {
         return unmet(format!("{} is {}", case.subject(), listed.status));
     }
     match case.get::<Reachability>(1)? {
-        Reachability::Open => met(),
-        Reachability::Refused => unmet(format!("etcd of {} does not listen on 2379", case.subject())),
-        Reachability::Silent => unmet(format!("port 2379 of {} does not answer", case.subject())),
+        Reachability::Open => {}
+        Reachability::Refused => return unmet(format!("etcd of {} does not listen on 2379", case.subject())),
+        Reachability::Silent => return unmet(format!("port 2379 of {} does not answer", case.subject())),
     }
+    // By etcd's own word, not only by `grctl`'s.
+    let node = case.node()?;
+    match etcd::members(case.get::<Output>(2)?) {
+        Ok(members) if members.iter().any(|member| member.is(&node.address)) => {}
+        Ok(_) => return unmet(format!("{} is not registered in etcd", case.subject())),
+        Err(why) => return unmet(why),
+    }
+    if etcd::is_healthy(case.get::<Output>(3)?) { met() } else { unmet(format!("etcd of {} is not healthy", case.subject())) }
+}
+
+/// Seconds after which an agent that was just started should report a healthy node.
+const SETTLES_S: u64 = 60;
+
+fn settled(_: In, case: &Case<'_>) -> Judged {
+    let listed = row(case)?;
+    if listed.status.is_good() {
+        return met();
+    }
+    match case.get::<Option<ServiceFact>>(1)? {
+        Some(agent) if agent.active && agent.since_s < SETTLES_S => unmet(format!("{} is {}", case.subject(), listed.status)),
+        _ => met(),
+    }
+}
+
+fn refreshed(_: In, case: &Case<'_>) -> Judged {
+    let listed = row(case)?;
+    if listed.status.is_good() { met() } else { unmet(format!("{} is {}", case.subject(), listed.status)) }
 }
 
 fn joined(_: In, case: &Case<'_>) -> Judged {
@@ -196,24 +256,4 @@ fn joined(_: In, case: &Case<'_>) -> Judged {
 fn up(_: In, case: &Case<'_>) -> Judged {
     let listed = row(case)?;
     if listed.status.is_in_service() { met() } else { unmet(format!("{} is {}", case.subject(), listed.status)) }
-}
-
-fn tcpdomain(cluster: In, case: &Case<'_>) -> Judged {
-    let Some(wanted) = config::virtual_address(cluster) else { return met() };
-    match region::held(case.get::<Output>(0)?, &cluster.config.region) {
-        Held::Address(found) if found == wanted => met(),
-        Held::Address(found) => unmet(format!("it is {found}")),
-        Held::NoRegion(others) => will_fail(
-            problem("rainbond.no-region", no_region(&cluster.config.region, &others)).at("/region").help("write the name that the console shows"),
-        ),
-        Held::Silent(why) => unmet(format!("the database says: {why}")),
-    }
-}
-
-/// In words.
-pub fn no_region(region: &str, others: &[String]) -> String {
-    match others {
-        [] => format!("the console has no data centre {region}, and no other"),
-        others => format!("the console has no data centre {region}; it has {}", others.join(", ")),
-    }
 }

@@ -1,18 +1,33 @@
 //! Platform Rainbond, 5.0 and 5.1, by its own tool `grctl`: one init on the first manager, then every other node added, installed and put
-//! to work; the address of TCP applications set to the virtual one.
+//! to work; and everything that leads to the first node led to the virtual address.
 //!
 //! `grctl` returns 0 when it fails, prints noise when it succeeds, and does not mind being run twice where once is right. So every
 //! command here is judged by what can be seen afterwards, and [`seat`] decides where, and whether, there may be an init.
 
+mod addresses;
+mod apiserver;
+mod bundle;
 mod config;
+mod database;
+mod domain;
+mod endpoints;
+mod etcd;
 mod first;
 mod grctl;
+mod installed;
 mod join;
 mod judge;
+mod leave;
 mod member;
+mod mend;
+mod names;
 mod paths;
+mod ready;
 mod region;
 mod seat;
+mod trials;
+mod unfinished;
+mod unlisted;
 mod verify;
 mod version;
 
@@ -42,10 +57,28 @@ impl Plugin for Rainbond {
             );
         }
         warn_of_single_points(cluster, seat.node, plan);
+        database::warn(cluster, seat.node, plan);
         let first = first::plan(cluster, &seat, plan)?;
-        address(cluster, &seat, &first, plan);
-        join::plan(cluster, &seat, &first, plan);
+        region::plan(cluster, &seat, &first, plan);
+        domain::plan(cluster, &seat, &first, plan);
+        join::plan(cluster, &seat, &first, plan)?;
+        let installed = installed::All::look(cluster);
+        names::plan(cluster, &installed, plan);
+        endpoints::plan(cluster, &seat, &installed, plan);
+        apiserver::plan(cluster, plan);
         Ok(())
+    }
+
+    fn unfinished(cluster: &Cluster<Config>) -> Result<Vec<Problem>, Problem> {
+        unfinished::find(cluster)
+    }
+
+    fn mend(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
+        mend::plan(cluster, plan)
+    }
+
+    fn leave(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
+        leave::plan(cluster, node, plan)
     }
 
     fn goals() -> Goals<Config> {
@@ -54,6 +87,10 @@ impl Plugin for Rainbond {
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {
         verify::verify(cluster, checks)
+    }
+
+    fn drills(cluster: &Cluster<Config>) -> Result<Vec<Drill>, Problem> {
+        trials::trials(cluster)
     }
 }
 
@@ -75,6 +112,8 @@ impl Platform for Rainbond {
             }),
             gateway_health: Some("http://127.0.0.1:10254/healthz".into()),
             gateway_unit: Some("rbd-gateway.service".into()),
+            manage_health: Some("http://127.0.0.1:8888/v2/health".into()),
+            manage_unit: Some("rbd-api.service".into()),
         })
     }
 }
@@ -95,40 +134,18 @@ const MANAGERS_USE: [&str; 9] = [
 /// As above, on compute nodes: the applications themselves.
 const COMPUTE_NODES_USE: [&str; 3] = ["node.service", "kubelet.service", "docker.service"];
 
-/// The address of TCP applications, in the row of this data centre only. The old value is what undo puts back, so before init, when there
-/// is none, the step cannot be told.
-fn address(cluster: &Cluster<Config>, seat: &seat::Seat<'_>, first: &Planned, plan: &mut Plan) {
-    let Some(wanted) = config::virtual_address(cluster) else { return };
-    let region = &cluster.config.region;
-    let title = format!("set the address of TCP applications of {region} to {wanted}");
-    let held = match (&seat.stage, &seat.regions) {
-        (seat::Stage::Done, Known(said)) => region::held(said, region),
-        _ => region::Held::Silent("the console's database is there".into()),
-    };
-    let command = |plan: &mut Plan| {
-        plan.command("tcpdomain", seat.node, region::CLIENT)
-            .stdin(text![region::update(region, wanted)])
-            .until([probe::query("regions", []).on(seat.node)], format!("the console has {wanted}"), 15)
-    };
-    let step = match held {
-        region::Held::Address(old) if old != wanted && region::can_be_put_back(&old) => {
-            let argv = region::CLIENT.map(str::to_owned).to_vec();
-            command(plan).undo(Action::Command(Command { argv, stdin: text![region::update(region, &old)], status_lies: false }))
-        }
-        // Where there is no such data centre its goal says so, and holds up nothing else.
-        region::Held::Address(_) | region::Held::NoRegion(_) => command(plan),
-        region::Held::Silent(_) => plan.later("tcpdomain", seat.node, "the first node is installed: its old value must be kept", &["command"]),
-    };
-    step.of(region.as_str()).title(title).after([first]).needs_anywhere(milestone::VIP_ANSWERING);
-}
-
 /// What three managers do not make highly available.
 fn warn_of_single_points(cluster: &Cluster<Config>, seat: &Node, plan: &mut Plan) {
     if member::managers(cluster).len() > 1 {
+        let (what, help) = match cluster.config.database {
+            None => ("the console and its database are", "without that node applications go on, but cannot be changed; Rainbond's documents put the database outside"),
+            Some(_) => ("the console is", "without that node applications go on, but cannot be changed; Rainbond's documents run the console as an application"),
+        };
+        plan.warn(problem("rainbond.single-console", format!("{what} on {} only", seat.name)).on(seat).help(help));
+    }
+    if cluster.config.version.first_node_is_a_gateway() && !member::roles(cluster, seat).contains(&member::Role::Gateway) {
         plan.warn(
-            problem("rainbond.single-console", format!("the console and its database are on {} only", seat.name))
-                .on(seat)
-                .help("without that node applications go on, but cannot be changed; Rainbond's documents put the database outside"),
+            problem("rainbond.first-gateway", format!("the installer wants the first node to be a gateway, so {} runs one that nobody is sent to", seat.name)).on(seat),
         );
     }
     if cluster.handed.storage.is_empty() {

@@ -1,10 +1,10 @@
 //! Proof that Rainbond stands: by its own word, by ports that others reach, by what its database holds.
 
-use crate::config::{self, Config};
+use crate::addresses::Addresses;
+use crate::config::Config;
 use crate::grctl::{self, Health, Listed};
-use crate::region::{self, Held};
 use crate::seat::{self, Stage};
-use crate::{judge, member, paths};
+use crate::{apiserver, bundle, database, domain, endpoints, etcd, installed, member, names, paths, region, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Rainbond's own checks run each 5 to 20 s and tolerate three errors, so its word is that much late.
@@ -39,16 +39,29 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
     }
     for node in member::all(cluster) {
         let expected = member::roles(cluster, node);
+        let may_be_gateway = cluster.config.version.gateway_on_every_manager() || node.name == seat.node.name;
         let check = checks.on(node, "member", "Rainbond has it, with its roles, running");
         // The list is what the first node was told, up to a minute ago; the agent on the node itself must run now.
         match (agents.of(node), &seat.nodes) {
-            (Known(Some(agent)), Known(nodes)) if agent.active => check.is(membership(node, &expected, nodes)),
+            (Known(Some(agent)), Known(nodes)) if agent.active => check.is(membership(node, &expected, nodes, may_be_gateway)),
             (Known(Some(agent)), Unknown(problem)) if agent.active => check.unanswered(problem),
             (Known(_), _) => check.failed("its agent, node.service, does not run"),
             (Unknown(problem), _) => check.unanswered(problem),
         }
     }
-    checks.of_cluster("unlisted", "Rainbond has no node that the file does not have").judge(&seat.nodes, |nodes| unlisted(cluster, nodes));
+    checks.of_cluster("unlisted", "Rainbond has no node that the file does not have").judge(&seat.nodes, |nodes| strangers(cluster, nodes));
+    if seat.stage == Stage::Done {
+        let ring = etcd::look(cluster, &seat);
+        checks.of_cluster("unlisted-members", "etcd has the managers of the file as its members, and no other").judge(&ring.members, |members| {
+            let strangers = unlisted::members(cluster, &ring);
+            let missing: Vec<&str> = managers.iter().filter(|node| !ring.has(&node.address)).map(|node| node.name.as_str()).collect();
+            match (strangers.is_empty(), missing.is_empty()) {
+                (true, true) => passed(format!("{} members", members.len())),
+                (false, _) => failed(format!("it has {}: `arcus plan` tells what to do", strangers.join(", "))),
+                (true, false) => failed(format!("it has no {}: `arcus apply`", missing.join(", "))),
+            }
+        });
+    }
     let health = match &health {
         Known(said) => match grctl::health(said) {
             Ok(health) => Known(health),
@@ -80,16 +93,14 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
             Reachability::Silent => failed("no answer: it is down, or something in between drops packets"),
         });
     }
-    if let Some(wanted) = config::virtual_address(cluster) {
-        let region = &cluster.config.region;
-        let title = format!("TCP applications of {region} are at {wanted}");
-        checks.of_cluster("tcpdomain", title).judge(&seat.regions, |said| match region::held(said, region) {
-            Held::Address(found) if found == wanted => passed("so says the console's database"),
-            Held::Address(found) => failed(format!("the console's database says {found}")),
-            Held::NoRegion(others) => failed(judge::no_region(region, &others)),
-            Held::Silent(why) => unknown(format!("the console's database says: {why}")),
-        });
-    }
+    region::verify(cluster, &seat, checks);
+    domain::verify(cluster, &seat, checks);
+    database::verify(cluster, &seat, checks);
+    bundle::verify(cluster, &seat, checks);
+    let installed = installed::All::look(cluster);
+    names::verify(cluster, &installed, checks);
+    endpoints::verify(cluster, &installed, checks);
+    apiserver::verify(cluster, checks);
     Ok(())
 }
 
@@ -124,23 +135,28 @@ fn views<'a>(cluster: &'a Cluster<Config>, seat: &'a Node) -> Vec<View<'a>> {
         view("gateway-reached", "its gateway is reached at", node, 80);
     }
     view("console-reached", "the console is reached at", seat, 7070);
-    if let Some(address) = config::virtual_address(cluster)
-        && let Some(from) = all.iter().copied().find(|node| !member::gateways(cluster).iter().any(|gateway| gateway.name == node.name))
+    let gateways = member::gateways(cluster);
+    let outsider = all.iter().copied().find(|node| !gateways.iter().any(|gateway| gateway.name == node.name) && !member::is_manager(node));
+    let outsider = outsider.or_else(|| all.iter().copied().find(|node| !gateways.iter().any(|gateway| gateway.name == node.name)));
+    if let Some(addresses) = Addresses::of(cluster)
+        && let Some(from) = outsider
     {
-        for (id, port) in [("traffic-by-vip", 80), ("api-by-vip", 8443)] {
-            views.push(View { id, what: "traffic is taken at the virtual address", node: None, from, address: address.to_owned(), port });
-        }
+        let mut view = |id, what, address: &str, port| views.push(View { id, what, node: None, from, address: address.to_owned(), port });
+        view("traffic-by-vip", "traffic is taken at the virtual address", addresses.gateways, 80);
+        view("images-by-vip", "images are had at the virtual address", addresses.gateways, 443);
+        view("kubernetes-by-vip", "Kubernetes' API is reached at the virtual address", addresses.gateways, 6443);
+        view("api-by-vip", "Rainbond's API is reached at the virtual address", addresses.managers, 8443);
     }
     views
 }
 
-fn membership(node: &Node, expected: &member::Roles, nodes: &[Listed]) -> arcus_sdk::Finding {
+fn membership(node: &Node, expected: &member::Roles, nodes: &[Listed], may_be_gateway: bool) -> arcus_sdk::Finding {
     let Some(listed) = grctl::at(nodes, &node.address) else {
         return failed(format!("{} is not in the list of nodes", node.address));
     };
-    // 5.0 may list the gateway that every manager is.
+    // 5.0 may list the gateway that every manager is, and 5.1 has one on the first.
     let mut roles = listed.roles.clone();
-    if !expected.contains(&member::Role::Gateway) && expected.contains(&member::Role::Manage) {
+    if !expected.contains(&member::Role::Gateway) && expected.contains(&member::Role::Manage) && may_be_gateway {
         roles.remove(&member::Role::Gateway);
     }
     if roles != *expected {
@@ -154,16 +170,11 @@ fn membership(node: &Node, expected: &member::Roles, nodes: &[Listed]) -> arcus_
     }
 }
 
-fn unlisted(cluster: &Cluster<Config>, nodes: &[Listed]) -> arcus_sdk::Finding {
-    let known = |listed: &&Listed| member::all(cluster).iter().any(|node| node.address == listed.ip);
-    let strangers: Vec<String> = nodes
-        .iter()
-        .filter(|listed| !known(listed))
-        .map(|listed| format!("{} {} ({}, {})", listed.host, listed.ip, listed.roles_text, listed.status))
-        .collect();
+fn strangers(cluster: &Cluster<Config>, nodes: &[Listed]) -> arcus_sdk::Finding {
+    let strangers: Vec<String> = unlisted::nodes(cluster, nodes).into_iter().map(unlisted::named).collect();
     match strangers.is_empty() {
         true => passed(format!("it has {}, all of the file", nodes.len())),
-        false => warned(format!("{}: put it into the file, or take it out with `grctl node delete`", strangers.join("; "))),
+        false => failed(format!("it has {}: `arcus plan` tells what to do", strangers.join("; "))),
     }
 }
 

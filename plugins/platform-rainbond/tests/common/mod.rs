@@ -2,6 +2,8 @@
 //! state of the world.
 #![allow(dead_code)]
 
+pub mod ring;
+
 use arcus_plan::likeness::digest;
 use arcus_platform_rainbond::Rainbond;
 use arcus_sdk::contract::actions::{Action, Step};
@@ -13,6 +15,8 @@ use arcus_sdk::fake::{Fixture, Invocation, Lab, Unit, World};
 pub const MANIFEST: &str = include_str!("../../manifest.toml");
 pub const VIP: &str = "10.99.0.100";
 pub const MARK: &str = "/opt/rainbond/.rainbond.success";
+pub const SCRIPT: &str = "/opt/rainbond/scripts/start-etcd.sh";
+pub const DATA: &str = "/opt/rainbond/data/etcd";
 
 pub const NODES: [(&str, &str, &[Role]); 6] = [
     ("manage01", "10.99.0.11", &[Role::Manage, Role::Gateway]),
@@ -30,8 +34,14 @@ pub fn world(version: &str) -> World {
     }
     world.machine("manage01").interfaces[1].addresses.push(format!("{VIP}/24"));
     world.memory.insert("version".into(), version.into());
-    world.simulate(program);
+    simulate(&mut world);
     world
+}
+
+/// `grctl`, etcd, and what else is run.
+pub fn simulate(world: &mut World) {
+    world.simulate(program);
+    world.on_start(ring::starts);
 }
 
 /// As the other plugins leave it: storage mounted, networks ready, the address answering.
@@ -52,7 +62,7 @@ pub fn fixture(world: World, config: impl Into<String>) -> Fixture {
                 },
             ));
             handed.network = Some(NetworkOffer { kind: "calico".into(), pods: "10.244.0.0/16".into(), by_platform: true });
-            handed.gateway = Some(GatewayOffer { address: VIP.into() });
+            handed.gateway = Some(GatewayOffer { address: VIP.into(), managers: None });
         })
 }
 
@@ -94,10 +104,56 @@ pub fn argv(step: &Step) -> &[String] {
 fn program(world: &mut World, run: &Invocation) -> Option<Output> {
     let words: Vec<&str> = run.argv.iter().map(String::as_str).collect();
     let there = |world: &World, path: &str| world.read(&run.node, path).is_some();
+    if let Some(said) = ring::program(world, run, &words) {
+        return Some(said);
+    }
     match words.as_slice() {
         ["/opt/arcus/grctl" | "/usr/local/bin/grctl", ..] if !there(world, words[0]) => None,
         ["/opt/arcus/grctl" | "/usr/local/bin/grctl", rest @ ..] => Some(grctl(world, run, rest)),
-        ["docker", "exec", "-i", "rbd-db", "mysql", rest @ ..] => mysql(world, run, rest),
+        ["/opt/arcus/grctl-with-database", "init", rest @ ..] => {
+            let settings = world.text(&run.node, "/opt/arcus/database.cnf")?;
+            assert!(settings.contains("password=\"") && world.text(&run.node, "/opt/arcus/grctl-with-database")?.contains("--exdb-passwd"));
+            assert_eq!(flag(rest, "--exdb-host").as_deref(), Some("10.99.0.9"));
+            world.memory.insert("outside".into(), "yes".into());
+            Some(init(world, run, rest))
+        }
+        ["docker", "exec", "-i", "rbd-db", "mysql", rest @ ..] if !world.memory.contains_key("outside") => mysql(world, run, rest),
+        ["mysql", "--defaults-file=/opt/arcus/database.cnf", rest @ ..] => {
+            world.read(&run.node, "/opt/arcus/database.cnf")?;
+            match rest {
+                _ if world.memory.contains_key("login-fails") => Some(run.fails(1, "ERROR 1045 (28000): Access denied for user 'rainbond'")),
+                ["--connect-timeout=10", "-e", "SELECT VERSION()"] => {
+                    let version = world.memory.get("mysql").map_or("5.7.40", String::as_str);
+                    Some(run.prints(format!("VERSION()\n{version}\n")))
+                }
+                rest => mysql(world, run, rest),
+            }
+        }
+        ["/usr/local/bin/node", "service", "update"] => {
+            world.read(&run.node, "/opt/rainbond/conf/dns.yaml")?;
+            agent_updates(world, &run.node);
+            Some(run.prints("update success\n"))
+        }
+        ["chmod", "0600", paths @ ..] => {
+            for path in paths {
+                world.machine(&run.node).files.get_mut(*path)?.mode = 0o600;
+            }
+            Some(run.prints(""))
+        }
+        ["getent", "ahostsv4", name] => Some(match world.memory.get("vendor") {
+            Some(address) if *name == "arcus.abc123.grapps.cn" => run.prints(format!("{address}  STREAM {name}\n{address}  DGRAM\n")),
+            _ => run.fails(2, ""),
+        }),
+        ["tar", "-xf", bundle, "-C", "/opt/arcus"] => {
+            world.read(&run.node, bundle)?;
+            world.write(&run.node, "/opt/arcus/offline/offline.sh", "x");
+            Some(run.prints(""))
+        }
+        ["sh", "-c", "cd /opt/arcus/offline && exec ./offline.sh"] => {
+            world.read(&run.node, "/opt/arcus/offline/offline.sh")?;
+            unpacked(world, &run.node);
+            Some(run.prints(""))
+        }
         ["tail", "-n", "60", path] => Some(match world.text(&run.node, path) {
             Some(text) => run.prints(text),
             None => run.fails(1, format!("tail: cannot open '{path}'")),
@@ -120,7 +176,8 @@ fn program(world: &mut World, run: &Invocation) -> Option<Output> {
             let (unit, says) = match *url {
                 "http://127.0.0.1:8888/v2/health" => ("rbd-api.service", "{\"status\":\"health\"}"),
                 "http://127.0.0.1:10254/healthz" => ("rbd-gateway.service", "ok"),
-                _ => ("etcd.service", "{\"health\":\"true\"}"),
+                "http://127.0.0.1:8181/version" => ("kube-apiserver.service", "{}"),
+                _ => return None,
             };
             Some(if world.at(&run.node).runs(unit) { run.prints(says) } else { run.fails(7, "curl: (7) Failed to connect") })
         }
@@ -166,15 +223,42 @@ fn grctl(world: &mut World, run: &Invocation, words: &[&str]) -> Output {
                 world.machine(&run.node).memory.insert("said".into(), format!(" !!! Make sure you can SSH in {}", row.ip));
                 return Output { status: 0, stdout: vec![], stderr: b"level=error msg=\"Error executing shell script exit status 7\"".to_vec(), truncated: false };
             }
+            if world.memory.get("etcd-fails-on").is_some_and(|name| *name == node) {
+                ring::join(world, &node, false);
+                row.state = "install_failed".into();
+                put(world, &row);
+                return Output { status: 0, stdout: vec![], stderr: b" !!! etcd failed\nlevel=error msg=\"Error executing shell script exit status 1\"".to_vec(), truncated: false };
+            }
             row.state = "install_success".into();
             put(world, &row);
             software(world, &node, &row.roles, &version);
             run.prints(format!("Install node {uid} successful \n"))
         }
+        ["domain", "--ip", address] => {
+            world.memory.insert("vendor".into(), (*address).to_owned());
+            run.prints("")
+        }
         ["node", "up", uid] => {
             let up = format!("up/{uid}");
             world.memory.insert(up, "yes".into());
             run.prints(format!("up node {uid}  success\n"))
+        }
+        ["node", "cordon", uid] => {
+            world.memory.insert(format!("cordoned/{uid}"), "yes".into());
+            run.prints(format!("cordon node {uid}  success\n"))
+        }
+        ["node", "down", uid] => {
+            world.memory.remove(&format!("up/{uid}"));
+            run.prints(format!("down node {uid}  success\n"))
+        }
+        ["node", "delete", uid] => {
+            let running = rows(world).iter().any(|row| row.uid == *uid && status(world, row).starts_with("running"));
+            if running {
+                return Output { status: 1, ..run.prints("(Code:401) msg:node is running, you must closed node process in node") };
+            }
+            world.memory.remove(&format!("node/{uid}"));
+            world.memory.remove(&format!("cordoned/{uid}"));
+            run.prints(format!("delete node {uid}  success\n"))
         }
         _ => run.fails(3, "No help topic"),
     }
@@ -206,12 +290,69 @@ fn init(world: &mut World, run: &Invocation, words: &[&str]) -> Output {
     let row = Row { uid: "0b5e0b5e-aaaa-4aaa-8aaa-000000000001".into(), ip: ip.clone(), roles: roles.clone(), state: "install_success".into(), since: world.now };
     put(world, &row);
     software(world, &node, &roles, &version);
-    world.machine(&node).unit("rbd-db.service").active = true;
+    if flag(words, "--exdb-host").is_none() {
+        world.machine(&node).unit("rbd-db.service").active = true;
+    }
+    for path in ["/opt/rainbond/rainbond-ansible/scripts/installer/global.sh", "/opt/rainbond/.init/.db_info", "/opt/rainbond/.init/db"] {
+        world.write(&node, path, "DB_PASS");
+    }
     listen(world, &node, 7070, "app-ui");
-    world.memory.insert("region/other".into(), "192.0.2.9".into());
-    world.memory.insert("region/rainbond".into(), flag(words, "--eip").unwrap_or(ip));
+    world.memory.insert("region/other".into(), region("192.0.2.9"));
+    let address = flag(words, "--eip").unwrap_or(ip);
+    world.memory.insert("region/rainbond".into(), region(&address));
+    world.memory.insert("vendor".into(), address);
     world.write(&node, MARK, format!("{version}\n"));
     run.prints("console: http://...\n")
+}
+
+/// A row as the installer fills it: where the API is, the events, TCP applications, and the vendor's domain.
+pub fn region(address: &str) -> String {
+    format!("https://region.goodrain.me:8443\tws://{address}:6060\t{address}\tabc123.grapps.cn")
+}
+
+/// What the offline bundle brings, for either version.
+pub fn unpacked(world: &mut World, node: &str) {
+    for path in ["/opt/rainbond/offline/base.images.tgz", "/opt/rainbond/offline/rainbond.images.tgz", "/grdata/services/offline/base.images.tgz",
+        "/grdata/services/offline/rainbond.images.tgz", "/grdata/services/offline/pkgs/rpm/centos/7/repodata/repomd.xml",
+        "/opt/rainbond/rainbond-ansible/roles/prepare/templates/rainbond.repo.j2", "/opt/rainbond/rainbond-ansible/setup.sh"] {
+        world.write(node, path, "x");
+    }
+}
+
+/// What the agent makes of its settings: units that run with them.
+pub fn agent_updates(world: &mut World, node: &str) {
+    for (conf, unit) in [("dns.yaml", "rbd-dns.service"), ("k8s-master.yaml", "kube-apiserver.service")] {
+        let Some(text) = world.text(node, &format!("/opt/rainbond/conf/{conf}")) else { continue };
+        let path = format!("/etc/systemd/system/{unit}");
+        if world.text(node, &path).as_deref() != Some(&text) {
+            world.write(node, &path, text);
+            let now = world.now;
+            *world.machine(node).unit(unit) = Unit { active: true, enabled: true, started: now, ..Unit::default() };
+        }
+    }
+}
+
+/// As the installer writes the settings that lead to the first node.
+fn settings(world: &mut World, node: &str, roles: &str) {
+    let first = "10.99.0.11";
+    let (manager, compute) = (roles.contains("manage"), roles.contains("compute"));
+    if world.text(node, "/etc/hosts").is_none() {
+        world.write(node, "/etc/hosts", format!("127.0.0.1 localhost\n{first} first\n{first}  kubeapi.goodrain.me goodrain.me repo.goodrain.me lang.goodrain.me maven.goodrain.me region.goodrain.me\n"));
+    }
+    world.write(node, "/opt/rainbond/conf/dns.yaml", format!("services:\n- name: rbd-dns\n  start: >-\n    rbd-dns\n    --recoders=goodrain.me={first},*.goodrain.me={first}\n"));
+    let etcd = if manager || compute { "127.0.0.1" } else { first };
+    world.write(node, "/opt/rainbond/scripts/start-node.sh", format!("#!/bin/bash\nNODE_OPTS=\"--log-level=info --etcd=http://{etcd}:2379   --noderule {roles}\"\n"));
+    let cni = if manager { first } else { "127.0.0.1" };
+    world.write(node, "/opt/rainbond/etc/cni/10-calico.conf", format!("{{\n    \"type\": \"calico\",\n    \"etcd_endpoints\": \"http://{cni}:2379\",\n    \"ipam\": {{}}\n}}\n"));
+    if compute {
+        world.write(node, "/opt/rainbond/scripts/start-etcd-proxy.sh", format!("exec etcd \\\n  --endpoints=http://{first}:2379 \\\n  --listen-addr=127.0.0.1:2379\n"));
+    }
+    if manager {
+        let secure = if world.memory.contains_key("api-on-6443") { "" } else { "    --secure-port=6442\n" };
+        let port = if secure.is_empty() { 6443 } else { 6442 };
+        world.write(node, "/opt/rainbond/conf/k8s-master.yaml", format!("services:\n- name: kube-apiserver\n  endpoints:\n  - name: APISERVER_ENDPOINTS\n    port: {port}\n  start: >-\n    kube-apiserver\n    --insecure-port=8181\n{secure}    --etcd-servers=x\n"));
+    }
+    agent_updates(world, node);
 }
 
 fn listen(world: &mut World, node: &str, port: u16, process: &str) {
@@ -221,19 +362,24 @@ fn listen(world: &mut World, node: &str, port: u16, process: &str) {
 /// Units and ports of a node with these roles.
 pub fn software(world: &mut World, node: &str, roles: &str, version: &str) {
     let mut units = vec!["node.service"];
+    settings(world, node, roles);
+    if roles.contains("compute") && !roles.contains("manage") {
+        units.push("etcd-proxy.service");
+    }
     if roles.contains("manage") {
-        units.extend(["etcd.service", "rbd-api.service"]);
+        ring::join(world, node, true);
+        units.push("rbd-api.service");
         world.write(node, "/usr/local/bin/grctl", "grctl");
-        world.write(node, "/opt/rainbond/data/etcd/member", "x");
-        listen(world, node, 2379, "etcd");
         listen(world, node, 8443, "api");
+        listen(world, node, 6442, "kube-apiserver");
     }
     if roles.contains("gateway") || (version == "5.0" && roles.contains("manage")) {
         units.push("rbd-gateway.service");
-        listen(world, node, 80, "nginx");
+        [80, 443, 6443].into_iter().for_each(|port| listen(world, node, port, "nginx"));
     }
     for unit in units {
-        *world.machine(node).unit(unit) = Unit { active: true, enabled: true, ..Unit::default() };
+        let now = world.now;
+        *world.machine(node).unit(unit) = Unit { active: true, enabled: true, started: now, ..Unit::default() };
     }
 }
 
@@ -276,6 +422,8 @@ fn status(world: &World, row: &Row) -> String {
     match row.state.as_str() {
         "install_success" if !reports => "unknown".into(),
         "install_success" if compute && !up => "offline(unschedulable,unhealth,offline)".into(),
+        "install_success" if node.is_some_and(|node| node.memory.contains_key("stale")) => "running(unhealth)".into(),
+        "install_success" if healthy && world.memory.contains_key(&format!("cordoned/{}", row.uid)) => "running(unschedulable)".into(),
         "install_success" if healthy => "running".into(),
         "install_success" => "running(unhealth)".into(),
         other => format!("{other}(unschedulable,unhealth)"),
@@ -283,9 +431,9 @@ fn status(world: &World, row: &Row) -> String {
 }
 
 fn api(world: &World, run: &Invocation) -> Option<Output> {
-    let alive = NODES.iter().any(|(name, ..)| world.at(name).reachable && world.at(name).runs("rbd-api.service"));
+    let alive = world.machines.values().any(|machine| machine.reachable && machine.runs("rbd-api.service"));
     let down = "The current cluster api server is not working properly.\nYou can query the service log for troubleshooting.\n";
-    (!alive).then(|| Output { status: 1, ..run.prints(down) })
+    (!alive || !ring::has_majority(world)).then(|| Output { status: 1, ..run.prints(down) })
 }
 
 fn table(world: &World) -> String {
@@ -324,7 +472,7 @@ fn cluster(world: &mut World, run: &Invocation) -> Output {
 }
 
 fn mysql(world: &mut World, run: &Invocation, words: &[&str]) -> Option<Output> {
-    if !world.at(&run.node).runs("rbd-db.service") {
+    if !world.memory.contains_key("outside") && !world.at(&run.node).runs("rbd-db.service") {
         // Before the installation there is no docker at all.
         let installed = world.at(&run.node).runs("node.service");
         return installed.then(|| run.fails(1, "Error response from daemon: Container rbd-db is not running"));
@@ -334,15 +482,17 @@ fn mysql(world: &mut World, run: &Invocation, words: &[&str]) -> Option<Output> 
         [] => String::from_utf8(run.stdin.clone()).unwrap(),
         _ => return Some(run.fails(1, "usage")),
     };
-    if statement == "SELECT region_name, tcpdomain FROM console.region_info" {
+    if statement == "SELECT region_name, url, wsurl, tcpdomain, httpdomain FROM console.region_info" {
         let rows = world.memory.iter().filter_map(|(key, value)| Some(format!("{}\t{value}\n", key.strip_prefix("region/")?)));
-        return Some(run.prints(format!("region_name\ttcpdomain\n{}", rows.collect::<String>())));
+        return Some(run.prints(format!("region_name\turl\twsurl\ttcpdomain\thttpdomain\n{}", rows.collect::<String>())));
     }
-    let inner = statement.strip_prefix("UPDATE console.region_info SET tcpdomain='").and_then(|rest| rest.strip_suffix("';\n"));
-    let (value, region) = inner.and_then(|rest| rest.split_once("' WHERE region_name='")).unwrap_or_else(|| panic!("not understood: {statement}"));
-    let key = format!("region/{region}");
-    if world.memory.contains_key(&key) {
-        world.memory.insert(key, value.to_owned());
+    let values: Vec<&str> = statement.split('\'').collect();
+    let ["UPDATE console.region_info SET url=", url, ", wsurl=", wsurl, ", tcpdomain=", tcpdomain, " WHERE region_name=", region, ";\n"] = values.as_slice() else {
+        panic!("not understood: {statement}")
+    };
+    if let Some(row) = world.memory.get_mut(&format!("region/{region}")) {
+        let domain = row.rsplit('\t').next().unwrap_or_default().to_owned();
+        *row = format!("{url}\t{wsurl}\t{tcpdomain}\t{domain}");
     }
     Some(run.prints(""))
 }
