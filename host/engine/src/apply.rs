@@ -9,6 +9,7 @@ use arcus_plan::sequence::State;
 use arcus_plan::standing::Standing;
 use arcus_plugin::Wanted;
 
+use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::fault::{Fault, Kind, Trouble};
@@ -50,7 +51,8 @@ pub struct Applied {
 }
 
 impl Engine {
-    /// Brings about what was approved. Takes the lock, plans again, and performs only what lies within the approved plan.
+    /// Brings about what was approved. Takes the lock, plans again (unless the plan is [fresh](Engine::plan_to_apply)), and performs only
+    /// what lies within the approved plan.
     ///
     /// # Errors
     /// What failed, what is in the way, or who holds the lock. Nothing is taken back: the next apply goes on from here.
@@ -67,18 +69,26 @@ impl Engine {
         self.check_reach(options).await?;
         let state = self.state()?;
         let run = run_id();
-        let held = self.take_lock(&run, "apply").await?;
+        let held = self.take_lock(&run, approved.aim.verb()).await?;
         let begun = Entry::Run {
             format: FORMAT,
             run: run.clone(),
-            verb: "apply".into(),
+            verb: approved.aim.verb().into(),
             operator: format!("{}@{}", self.operator.user, self.operator.host),
             at: now(),
             plugins: self.digests(),
         };
         let result = match Journal::begin(&state, &run, &begun) {
             Ok(journal) => {
-                let result = self.rounds(approved, &held, &journal, &state).await;
+                // A drill that somebody left open; what cannot be taken back now does not hinder the rest.
+                match self.finish_left(&held, None, Some(&journal)).await {
+                    Ok(done) => done.into_iter().for_each(|done| self.emit(Event::Note(format!("taken back: the drill {done}")))),
+                    Err(fault) => self.emit(Event::Note(fault.to_string())),
+                }
+                let result = match self.rounds(approved, &held, &journal, &state).await {
+                    Err(fault) if fault.kind == Kind::Step && approved.aim == Aim::Plan => Err(self.make_good(fault, &held, &journal, &state).await),
+                    result => result,
+                };
                 let end = match &result {
                     Ok(_) => "done",
                     Err(fault) => match fault.kind {
@@ -97,16 +107,53 @@ impl Engine {
         result
     }
 
+    /// A change of members that failed half-way puts at risk those who were there before, so it is taken back at once, without another
+    /// yes. Nothing else is ever undone by itself.
+    async fn make_good(&self, mut fault: Fault, held: &Held, journal: &Journal, state: &cap_std::fs::Dir) -> Fault {
+        let plugins: BTreeSet<&String> = fault.troubles.iter().filter(|trouble| trouble.step.is_some()).filter_map(|trouble| trouble.plugin.as_ref()).collect();
+        if plugins.is_empty() || self.stop.is_cancelled() {
+            return fault;
+        }
+        let worse = |mut fault: Fault, worse: Fault| {
+            let help = "look at what is in the way, then `arcus mend`".to_owned();
+            let told = worse.troubles.into_iter().map(|trouble| Trouble { message: format!("it could not be made good: {}", trouble.message), help: trouble.help.or(Some(help.clone())), ..trouble });
+            fault.troubles.extend(told);
+            fault
+        };
+        let proposal = match self.plan_for(Aim::Mend).await {
+            Ok(proposal) => proposal,
+            Err(found) => return worse(fault, found),
+        };
+        if proposal.is_empty() && proposal.blocked.is_empty() {
+            return fault;
+        }
+        let titles: Vec<String> = proposal.steps.iter().filter(|step| step.action != "wait").map(|step| format!("{} on {}", step.title, step.node)).collect();
+        match self.rounds(&proposal, held, journal, state).await {
+            Ok(_) => {
+                let message = format!("what stopped half-way was made good: {}", titles.join("; "));
+                let help = "mend the cause, then `arcus apply` again".to_owned();
+                fault.troubles.push(Trouble { code: "run.made-good".into(), message, help: Some(help), ..Trouble::default() });
+                fault
+            }
+            Err(found) => worse(fault, found),
+        }
+    }
+
     async fn rounds(&self, approved: &Proposal, held: &Held, journal: &Journal, state: &cap_std::fs::Dir) -> Result<Applied, Fault> {
         let performer = Performer::new(self, held, journal);
         let mut total = 0;
         let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut number = 0;
+        let mut fresh = self.take_fresh(approved, held);
         loop {
             number += 1;
-            // The plan that was just approved asked the same a moment ago; later rounds ask other things.
-            let mut outlook = self.pass(number == 1).await?;
-            if number == 1 {
+            let mut outlook = match fresh.take() {
+                Some(outlook) => outlook,
+                // The plan that was just approved asked the same a moment ago; later rounds ask other things.
+                None => self.pass(&approved.aim, number == 1 && approved.aim == Aim::Plan).await?,
+            };
+            // Other plans know nothing of what an apply left open.
+            if number == 1 && approved.aim == Aim::Plan {
                 self.decide(&outlook, journal, state).await?;
             }
             self.keep_to_envelope(approved, &outlook)?;
@@ -317,7 +364,7 @@ impl Engine {
                 let found = outlook.sequence.items().iter().find(|item| item.plugin == plugin && item.step.id == step);
                 let as_seen = match found.map(|item| (&item.state, &item.standing, &item.step.action)) {
                     Some((State::LeftOut, ..) | (_, Standing::Satisfied, _)) => "done",
-                    Some((_, Standing::Open(_), Action::Job(_))) if self.is_running(&plugin, &step, &node).await => "running",
+                    Some((_, Standing::Open(_), Action::Job(_) | Action::CopyTree(_))) if self.is_running(&plugin, &step, &node).await => "running",
                     Some((_, Standing::Open(_), _)) => "not-done",
                     _ => "unknown",
                 };

@@ -1,13 +1,13 @@
 //! A cluster opened to be worked on: its file, its plugins, its nodes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arcus_cluster::{Cluster, File, Member};
 use arcus_contract::types::Node;
 use arcus_node::{Endpoint, Transport};
 use arcus_plan::vet;
-use arcus_plugin::{Cache, Embedded, Limits, LogLine, Options, Plugin, Sandbox};
+use arcus_plugin::{Approvals, Cache, Embedded, Limits, LogLine, Options, Plugin, Sandbox};
 use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,8 @@ use crate::cast::Cast;
 use crate::event::{Event, Events};
 use crate::fault::{Fault, Kind};
 use crate::fleet::Fleet;
+use crate::gate::Gate;
+use crate::fresh::Fresh;
 use crate::vault::{Bindings, Vault};
 
 /// Who works on the cluster, as the lock on the nodes tells others.
@@ -41,6 +43,8 @@ pub struct Setup {
     pub embedded: &'static [Embedded],
     /// Compiled plugins.
     pub cache: Option<Arc<Cache>>,
+    /// What the operator approved of third parties' plugins; without it, nothing is.
+    pub approvals: Option<Arc<Approvals>>,
     /// What the operator bound to names.
     pub bindings: Bindings,
     /// At most so many steps at the same time.
@@ -69,6 +73,7 @@ pub struct Engine {
     pub(crate) events: Events,
     pub(crate) stop: CancellationToken,
     pub(crate) asked: Asked,
+    pub(crate) fresh: Mutex<Option<Fresh>>,
 }
 
 impl Engine {
@@ -92,7 +97,8 @@ impl Engine {
         let sandbox = Sandbox::new(Options { permit: Arc::new(vet::permit), log, cache: setup.cache, limits: Limits::default() })
             .map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
         let read = |path: &str| setup.folder.read(path);
-        let cast = Cast::load(&sandbox, setup.embedded, &file, &cluster, read).await?;
+        let gate = Gate::open(&setup.folder, setup.approvals)?;
+        let cast = Cast::load(&sandbox, setup.embedded, &file, &cluster, &gate, read).await?;
         let endpoints = cluster.nodes.iter().map(endpoint);
         let fleet = Arc::new(Fleet::new(setup.transport, endpoints, events.clone()));
         Ok(Self {
@@ -108,6 +114,7 @@ impl Engine {
             events,
             stop: setup.stop,
             asked: Asked::default(),
+            fresh: Mutex::default(),
         })
     }
 

@@ -10,6 +10,7 @@
 //! ```
 
 mod ahead;
+mod aim;
 mod apply;
 mod cast;
 mod change;
@@ -17,9 +18,14 @@ mod drill;
 mod engine;
 mod event;
 mod fault;
+mod fetch;
 mod fleet;
+mod gate;
+mod fresh;
 mod journal;
+mod kept;
 mod lock;
+mod migrate;
 mod observer;
 mod pass;
 mod proposal;
@@ -29,12 +35,14 @@ mod vault;
 mod verify;
 mod watch;
 
+pub use aim::{Aim, Way};
 pub use apply::{Applied, ApplyOptions};
 pub use arcus_contract as contract;
-pub use drill::{DrillOptions, DrillReport, DrillResult, PowerHook};
+pub use drill::{DrillOptions, DrillReport, DrillResult, OpenDrill, PowerHook, WatchResult};
 pub use engine::{Engine, Operator, Setup, endpoint};
 pub use event::{Event, Events, StepEnd};
 pub use fault::{Fault, Kind, Trouble};
+pub use gate::{Gate, refused};
 pub use journal::{Entry, Journal, state_folder};
 pub use lock::Holder;
 pub use proposal::{Diff, PlannedLater, PlannedStep, Proposal};

@@ -96,6 +96,12 @@ impl Engine {
         Ok(self.look_at_lock().await?.1)
     }
 
+    /// The epoch of the lock where nobody holds it, and a majority of the managers said so.
+    pub(crate) async fn free_epoch(&self) -> Option<u64> {
+        let (epoch, holder, answered) = self.look_at_lock().await.ok()?;
+        (holder.is_none() && answered > self.managers().len() / 2).then_some(epoch)
+    }
+
     /// The highest epoch seen, who holds the lock, and how many managers answered.
     async fn look_at_lock(&self) -> Result<(u64, Option<Holder>, usize), Fault> {
         let managers = self.managers();

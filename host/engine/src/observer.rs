@@ -72,7 +72,8 @@ impl Observer {
         self.manifests.get(wanted.plugin.as_deref()?)
     }
 
-    fn look(&self, wanted: &Wanted) -> Result<Look, Problem> {
+    /// How a node is asked this.
+    pub fn look(&self, wanted: &Wanted) -> Result<Look, Problem> {
         match &wanted.request.probe {
             Probe::FileIs(file) => Ok(Look::Probe(Probe::File(FileProbe { path: file.path.clone(), content: CONTENT_LIMIT }))),
             Probe::Job(step) => {
@@ -91,7 +92,8 @@ impl Observer {
         }
     }
 
-    fn answer(&self, wanted: &Wanted, seen: arcus_node::Answer) -> Answer {
+    /// What the node said, in the words of the contract.
+    pub fn answer(&self, wanted: &Wanted, seen: arcus_node::Answer) -> Answer {
         let shape = || problem("answer.shape", "the node answered something else than was asked".into(), &wanted.request);
         let fact = seen?.fact().ok_or_else(shape)?;
         match (&wanted.request.probe, fact) {

@@ -1,14 +1,14 @@
 //! Performs what one pass left over: in parallel where nothing orders or groups it, each step journalled before and after.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arcus_contract::actions::{Action, Step};
+use arcus_contract::actions::{Action, Fetch, Step};
 use arcus_contract::checks::Verdict;
 use arcus_contract::facts::{Answer, Fact, JobFact, Probe, Request};
 use arcus_contract::types::Problem;
-use arcus_node::{Batch, Change, Event as NodeEvent, Failure, Outcome, Quiet, Task};
+use arcus_node::{Batch, Change, Event as NodeEvent, Failure, Look, Outcome, Quiet, Task};
 use arcus_plan::manifest::Secret;
 use arcus_plan::sequence::{Item, State};
 use arcus_plan::standing::{self, Standing};
@@ -23,6 +23,7 @@ use crate::event::{Event, StepEnd};
 use crate::fault::{Fault, Kind, Trouble};
 use crate::journal::{Entry, Journal, now};
 use crate::lock::Held;
+use crate::observer::Observer;
 use crate::pass::{Outlook, goal_requests, is_nodes_fault, judge};
 use crate::proposal::wanted;
 use crate::vault::{Known, NodeFiles, Vault};
@@ -65,6 +66,22 @@ struct Ended {
     place: usize,
     state: State,
     end: StepEnd,
+}
+
+/// A goal that is looked at in the round trip that brings it about.
+struct Behind {
+    observer: Arc<Observer>,
+    wanted: Vec<Wanted>,
+    looks: Vec<Look>,
+}
+
+impl Behind {
+    /// Whether it is met already. Everything else is left to waiting.
+    async fn is_met(self, role: &crate::cast::Role, step: &Step, answers: Vec<arcus_node::Answer>) -> Result<bool, Fault> {
+        let seen = self.wanted.into_iter().zip(answers).map(|(wanted, answer)| (wanted.request.clone(), self.observer.answer(&wanted, answer))).collect();
+        let verdicts = judge(role, std::slice::from_ref(step), &[(0, seen)]).await?;
+        Ok(matches!(verdicts.get(&0), Some((Verdict::Met, None))))
+    }
 }
 
 impl<'a> Performer<'a> {
@@ -182,7 +199,9 @@ impl<'a> Performer<'a> {
         let begun = Instant::now();
         for (place, item, mut seen) in items {
             let step = item.step.clone();
-            if item.recheck || step.once || step.group.is_some() || matches!(step.action, Action::Wait) {
+            // A wait behind changes of this batch is looked at once they are made.
+            let turn = step.once || step.group.is_some() || item.recheck || matches!(step.action, Action::Wait);
+            if turn && (going.is_empty() || !matches!(step.action, Action::Wait)) {
                 match self.look_again(role, &step, &node_files).await? {
                     (Standing::Satisfied, _) => {
                         ends.push(self.ended(&item, place, State::Done, StepEnd::BecameSo, begun)?);
@@ -203,6 +222,10 @@ impl<'a> Performer<'a> {
                         continue;
                     }
                 }
+            }
+            if let Action::Fetch(fetch) = &step.action {
+                ends.push(self.fetch(&item, place, fetch, begun).await?);
+                continue;
             }
             let contents = self.engine.vault.contents(role.plugin.manifest(), &node_files);
             match change::task(role.plugin.name(), &step, &seen, &contents, &touched) {
@@ -246,11 +269,17 @@ impl<'a> Performer<'a> {
             }
             event => self.tell(&going, event),
         };
-        let batch = Batch { fence: Some(self.held.fence()), tasks, ..Batch::default() };
+        let goal = going.last().and_then(|(_, item)| self.goal_behind(role, &item.step));
+        let looks = goal.as_ref().map(|goal| goal.looks.clone()).unwrap_or_default();
+        let batch = Batch { fence: Some(self.held.fence()), tasks, looks, ..Batch::default() };
         let result = self.engine.fleet.run(&node, &batch, &mut sink).await;
-        let (outcomes, lost) = match result {
-            Ok(report) => (report.outcomes, None),
-            Err(lost) => (lost.outcomes.clone(), Some(lost)),
+        let (outcomes, answers, lost) = match result {
+            Ok(report) => (report.outcomes, report.answers, None),
+            Err(lost) => (lost.outcomes.clone(), Vec::new(), Some(lost)),
+        };
+        let met = match goal {
+            Some(goal) if goal.looks.len() == answers.len() => goal.is_met(role, &going[going.len() - 1].1.step, answers).await?,
+            _ => false,
         };
         for (number, (place, item)) in going.iter().enumerate() {
             let (state, end) = match outcomes.get(number) {
@@ -262,7 +291,7 @@ impl<'a> Performer<'a> {
                         ends.push(told?);
                         continue;
                     }
-                    self.follow(role, &item.step).await?
+                    if met && number + 1 == going.len() { (State::Done, StepEnd::Done) } else { self.follow(role, &item.step).await? }
                 }
                 Some(Outcome::Failed(failure) | Outcome::Refused(failure)) => (State::Failed, StepEnd::Failed(failed(&item.step, failure))),
                 Some(Outcome::Timeout(ended)) => {
@@ -298,6 +327,34 @@ impl<'a> Performer<'a> {
         Ok(ends)
     }
 
+    /// The goal of a batch's last step, where the node itself can be asked for it behind the change. A job is not through by then, and
+    /// what must be compared with secrets is asked as ever.
+    fn goal_behind(&self, role: &crate::cast::Role, step: &Step) -> Option<Behind> {
+        let goal = step.goal.as_ref().filter(|_| !is_job(step))?;
+        let here = |request: &Request| request.node == step.node && !matches!(request.probe, Probe::FileIs(_));
+        if goal.requests.is_empty() || !goal.requests.iter().all(here) {
+            return None;
+        }
+        let (observer, _) = self.engine.round();
+        let wanted: Vec<Wanted> = goal.requests.iter().map(|request| Wanted::new(role.plugin.name(), request.clone())).collect();
+        let looks = wanted.iter().map(|wanted| observer.look(wanted).ok()).collect::<Option<Vec<_>>>()?;
+        Some(Behind { observer, wanted, looks })
+    }
+
+    /// Changes nothing on the node, so it is no task of a batch; it travels alone.
+    async fn fetch(&self, item: &Item, place: usize, fetch: &Fetch, begun: Instant) -> Result<Ended, Fault> {
+        self.journal.write(&intent(item)).map_err(|error| journal_fault(&error))?;
+        self.tell(&[(place, item.clone())], NodeEvent::Begin { task: 0 });
+        match crate::fetch::fetch(self.engine, self.journal.run(), &item.step, fetch).await {
+            Ok(kept) => {
+                let line = format!("kept as {kept}");
+                self.engine.emit(Event::StepLine { plugin: item.plugin.clone(), step: item.step.id.clone(), node: item.step.node.clone(), line });
+                self.ended(item, place, State::Done, StepEnd::Done, begun)
+            }
+            Err(found) => self.ended(item, place, State::Failed, StepEnd::Failed(found), begun),
+        }
+    }
+
     /// Where a step stands right now, all its questions asked afresh.
     async fn look_again(&self, role: &crate::cast::Role, step: &Step, node_files: &NodeFiles) -> Result<(Standing, Vec<Answer>), Fault> {
         let (_, round) = self.engine.round();
@@ -323,13 +380,18 @@ impl<'a> Performer<'a> {
 
     /// After the action: a job is followed to its end, then the goal is waited for.
     async fn follow(&self, role: &crate::cast::Role, step: &Step) -> Result<(State, StepEnd), Fault> {
-        if let Action::Job(command) = &step.action {
-            match self.follow_job(role, step, command.status_lies).await {
+        if is_job(step) {
+            let lies = matches!(&step.action, Action::Job(command) if command.status_lies);
+            match self.follow_job(role, step, lies).await {
                 Ok(()) => {}
                 Err(StepEnd::Detached) => return Ok((State::Blocked("it goes on without us".into()), StepEnd::Detached)),
                 Err(StepEnd::Unknown(why)) => return Ok((State::Blocked(why.clone()), StepEnd::Unknown(why))),
                 Err(end) => return Ok((State::Failed, end)),
             }
+        }
+        // One whose machine was switched off meanwhile left none.
+        if matches!(step.action, Action::CopyTree(_)) && !matches!(self.look_again(role, step, &NodeFiles::default()).await?, (Standing::Satisfied, _)) {
+            return Ok((State::Failed, StepEnd::Failed(problem(step, "copy.no-receipt", "the copy ended without its receipt".into()))));
         }
         let Some(goal) = &step.goal else { return Ok((State::Done, StepEnd::Done)) };
         let until = Instant::now() + Duration::from_secs(u64::from(goal.within_s));
@@ -427,7 +489,7 @@ impl<'a> Performer<'a> {
 
     /// A job's failure is explained by the last it printed.
     async fn with_job_tail(&self, role: &crate::cast::Role, step: &Step, mut found: Problem) -> Problem {
-        if matches!(step.action, Action::Job(_))
+        if is_job(step)
             && let Ok(Fact::Job(Some(job))) = self.job(role, step).await
         {
             found.message = with_tail(found.message, &job.tail);
@@ -494,7 +556,12 @@ impl<'a> Performer<'a> {
 
 /// Nothing is followed or waited for after the command.
 fn ends_with_its_command(step: &Step) -> bool {
-    step.goal.is_none() && !matches!(step.action, Action::Job(_))
+    step.goal.is_none() && !is_job(step)
+}
+
+/// It goes on at its node when the command that began it has ended.
+fn is_job(step: &Step) -> bool {
+    matches!(step.action, Action::Job(_) | Action::CopyTree(_))
 }
 
 fn intent(item: &Item) -> Entry {
@@ -520,6 +587,7 @@ fn problem(step: &Step, code: &str, message: String) -> Problem {
 fn failed(step: &Step, failure: &Failure) -> Problem {
     let help = match failure.code.as_str() {
         "package.not-found" => "give this node a repository that has it, then `arcus apply` goes on",
+        "package.locked" => "let the other program end (an update that runs by itself?), then `arcus apply` goes on",
         "node.no-space" => "make room on its disk, then `arcus apply` goes on",
         _ => "mend what the node says; then `arcus apply` goes on",
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arcus_contract::actions::{Action, Step};
+use arcus_contract::actions::{Action, Goal, Step};
 
 use crate::standing::Standing;
 
@@ -143,12 +143,13 @@ impl Sequence {
         }
     }
 
-    /// The steps that may start now, in order: at most one per node, none beside a running step of its node or group.
+    /// The steps that may start now, in order: at most one per node (but for jobs about others), none beside a running step of its node
+    /// or group.
     pub fn ready(&self) -> Vec<usize> {
-        let mut busy: BTreeSet<&str> = BTreeSet::new();
+        let mut busy = BTreeSet::new();
         let mut groups: BTreeSet<(&str, &str)> = BTreeSet::new();
         for item in self.items.iter().filter(|item| item.state == State::Running) {
-            busy.insert(&item.step.node);
+            busy.insert(lane(item));
             groups.extend(group(item));
         }
         let mut stopped: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -165,9 +166,9 @@ impl Sequence {
             if !self.may_start(place) {
                 continue;
             }
-            if free && !busy.contains(item.step.node.as_str()) {
+            if free && !busy.contains(&lane(item)) {
                 groups.extend(group(item));
-                busy.insert(&item.step.node);
+                busy.insert(lane(item));
                 ready.push(place);
             }
         }
@@ -205,25 +206,29 @@ impl Sequence {
     }
 
     /// Whether this step may travel in one script behind `batch`, the steps of its node that go right before it.
-    /// What is disruptive, grouped, once-only, long, or waits for a goal travels alone or ends its batch.
+    /// What is disruptive, grouped, once-only, long, or waits for a goal travels alone or ends its batch. A wait for what is so on this
+    /// node may end one: its goal is looked at behind the changes.
     fn may_follow(&self, batch: &[usize], place: usize) -> bool {
         let (Some(last), item) = (batch.last(), &self.items[place]) else { return false };
         let last = &self.items[*last];
+        let lone = |item: &Item| item.step.group.is_some() || item.step.once || !item.step.disrupts.is_empty();
         let plain = |item: &Item| {
-            item.step.group.is_none()
-                && !item.step.once
-                && item.step.disrupts.is_empty()
+            !lone(item)
                 && !item.recheck
                 && matches!(
                     item.step.action,
                     Action::Package(_) | Action::Directory(_) | Action::File(_) | Action::Absent(_) | Action::Service(_) | Action::Mount(_)
                 )
         };
+        let waits_here = |item: &Item| {
+            let here = |goal: &Goal| goal.requests.iter().all(|request| request.node == item.step.node);
+            !lone(item) && matches!(item.step.action, Action::Wait) && item.step.goal.as_ref().is_some_and(here)
+        };
         item.state == State::Waiting
             && item.step.node == last.step.node
             && last.step.goal.is_none()
             && plain(last)
-            && plain(item)
+            && (plain(item) || waits_here(item))
             && self.after[place].iter().all(|before| self.items[*before].state.is_over() || batch.contains(before))
             && item.step.needs.iter().all(|need| {
                 !need.nodes.is_empty() && need.nodes.iter().all(|node| self.holds(&need.milestone, Some(node)))
@@ -374,7 +379,7 @@ impl Sequence {
                 }
                 let item = &self.items[place];
                 let open = |other: &usize| !self.items[*other].state.is_over();
-                let waits = matches!(item.step.action, Action::Wait) && item.step.goal.is_some() && self.after[place].iter().any(|before| open(before));
+                let waits = matches!(item.step.action, Action::Wait) && self.after[place].iter().any(|before| open(before));
                 let targets = targets(&item.step);
                 let touched = (0..place).filter(open).any(|before| {
                     let earlier = &self.items[before];
@@ -390,6 +395,16 @@ impl Sequence {
                 return;
             }
         }
+    }
+}
+
+/// Steps of one lane run one at a time: those of a node. A job about another node (its installation, by a manager) takes long and does
+/// little on its own, so each has a lane of its own, unless its group says otherwise.
+fn lane(item: &Item) -> (&str, Option<&str>) {
+    let step = &item.step;
+    match (&step.action, &step.about, &step.group) {
+        (Action::Job(_), Some(about), None) => (&step.node, Some(about)),
+        _ => (&step.node, None),
     }
 }
 
@@ -423,6 +438,10 @@ pub fn targets(step: &Step) -> BTreeSet<String> {
         Action::CopyTree(copy) => {
             out.insert(copy.receipt.clone());
         }
+        // A snapshot is made anew by an earlier step.
+        Action::Fetch(fetch) => {
+            out.insert(fetch.path.clone());
+        }
         Action::Command(_) | Action::Job(_) | Action::Wait | Action::Later(_) | Action::Call(_) => {}
     }
     out
@@ -430,7 +449,8 @@ pub fn targets(step: &Step) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use arcus_contract::actions::{Goal, Need, Package};
+    use arcus_contract::actions::{Need, Package};
+    use arcus_contract::facts::{Probe, Request};
 
     use super::*;
 
@@ -491,6 +511,29 @@ mod tests {
     }
 
     #[test]
+    fn jobs_about_other_nodes_run_side_by_side() {
+        let job = |id: &str, about: &str| {
+            let mut job = step(id, "n1", &[]);
+            job.action = Action::Job(arcus_contract::actions::Command { argv: vec!["x".into()], stdin: vec![], status_lies: false });
+            job.about = Some(about.into());
+            job
+        };
+        let mut grouped = job("d", "n5");
+        grouped.group = Some("g".into());
+        let steps = vec![(job("a", "n2"), open()), (job("b", "n3"), open()), (step("c", "n1", &[]), open()), (grouped, open()), (job("e", "n2"), open())];
+        let mut sequence = Sequence::new(vec![("p".into(), steps)]).unwrap();
+        assert_eq!(names(&sequence), ["a", "b", "c"], "one about a node at a time, and the group's one waits for its node");
+        for place in 0..3 {
+            sequence.start(place);
+        }
+        assert!(names(&sequence).is_empty());
+        sequence.end(0, State::Done);
+        assert_eq!(names(&sequence), ["e"]);
+        sequence.end(2, State::Done);
+        assert_eq!(names(&sequence), ["d", "e"]);
+    }
+
+    #[test]
     fn a_failure_blocks_what_comes_after_and_its_group() {
         let mut a = step("a", "n1", &[]);
         a.group = Some("g".into());
@@ -521,6 +564,43 @@ mod tests {
         assert_eq!(sequence.items()[1].state, State::LeftOut);
         assert_eq!(sequence.items()[2].state, State::LeftOut, "what it comes after was left out");
         assert!(sequence.items()[3].recheck);
+    }
+
+    #[test]
+    fn a_join_holds_back_what_comes_after_it() {
+        let mut join = step("all", "n1", &["a", "b"]);
+        join.action = Action::Wait;
+        let lost = (step("b", "n2", &[]), Standing::Later("n2 answers".into()));
+        let steps = |b| vec![(step("a", "n1", &[]), open()), b, (join.clone(), Standing::Satisfied), (step("c", "n1", &["all"]), open())];
+        let mut sequence = Sequence::new(vec![("p".into(), steps((step("b", "n2", &[]), open())))]).unwrap();
+        assert_eq!(names(&sequence), ["a", "b"]);
+        for place in [0, 1] {
+            sequence.start(place);
+            sequence.end(place, State::Done);
+        }
+        assert_eq!(names(&sequence), ["all"]);
+        let sequence = Sequence::new(vec![("p".into(), steps(lost))]).unwrap();
+        assert!(matches!(sequence.items()[3].state, State::Blocked(_)), "it waits for a node that is lost");
+    }
+
+    #[test]
+    fn a_wait_for_what_is_so_on_the_node_travels_with_the_changes_before_it() {
+        let wait = |id: &str, of: &str| {
+            let mut wait = step(id, "n1", &["b"]);
+            wait.action = Action::Wait;
+            let request = Request { node: of.into(), probe: Probe::Sockets };
+            wait.goal = Some(Goal { requests: vec![request], expect: "so".into(), within_s: 1 });
+            wait
+        };
+        let batch = |wait: Step| {
+            let steps = vec![(step("a", "n1", &[]), open()), (step("b", "n1", &["a"]), open()), (wait, open()), (step("c", "n1", &[]), open())];
+            Sequence::new(vec![("p".into(), steps)]).unwrap().batch(0)
+        };
+        assert_eq!(batch(wait("w", "n1")), [0, 1, 2], "and nothing behind it");
+        assert_eq!(batch(wait("w", "n2")), [0, 1], "another node is asked apart");
+        let mut grouped = wait("w", "n1");
+        grouped.group = Some("g".into());
+        assert_eq!(batch(grouped), [0, 1]);
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub async fn run(context: &Context, args: &Apply) -> Result<(), Fault> {
     consent::check_risks(&args.accept)?;
     let work = Work::open(context).await?;
     let result = perform(context, args, &work).await;
+    end(context, &work).await;
+    result
+}
+
+/// Ends the connections, and says what goes on without us.
+pub async fn end(context: &Context, work: &Work) {
     let witnessed = work.end(context).await;
     if witnessed.failed > 0 {
         context.console.cause(Cause::Step);
@@ -23,13 +29,12 @@ pub async fn run(context: &Context, args: &Apply) -> Result<(), Fault> {
         context.console.cause(Cause::Interrupted);
     }
     goes_on(context, &witnessed);
-    result
 }
 
 async fn perform(context: &Context, args: &Apply, work: &Work) -> Result<(), Fault> {
     let console = &context.console;
     let before = args.saved.as_ref().map(|path| saved::read(path, &work.cluster)).transpose()?;
-    let proposal = work.look(work.engine.plan()).await?;
+    let proposal = work.look(work.engine.plan_to_apply()).await?;
     work.pause();
     console.report("plan", &saved::as_json(&proposal));
     if let Some(before) = before.filter(|before| !before.is(&proposal)) {
@@ -69,7 +74,7 @@ async fn perform(context: &Context, args: &Apply, work: &Work) -> Result<(), Fau
 }
 
 /// What the nodes ended with, as exit codes.
-fn judge(context: &Context, applied: &Applied, proposal: &Proposal) {
+pub fn judge(context: &Context, applied: &Applied, proposal: &Proposal) {
     let console = &context.console;
     if applied.performed > 0 {
         console.changed();

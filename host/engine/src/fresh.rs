@@ -1,0 +1,49 @@
+//! A plan that need not be made again under the lock: nobody held the lock before it looked, nobody has taken it since, and it is only
+//! moments old. Otherwise each apply would look at the whole cluster twice.
+
+use std::time::{Duration, Instant};
+
+use crate::aim::Aim;
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::lock::Held;
+use crate::pass::Outlook;
+use crate::proposal::Proposal;
+
+/// Older plans are made again: people change things by hand, too. What changes in between is noticed at each file (it is compared
+/// right before it is written), and by every step that is looked at again when its turn comes.
+const AGE: Duration = Duration::from_secs(10);
+
+/// What was planned, and what the lock was like before.
+pub struct Fresh {
+    outlook: Outlook,
+    digest: String,
+    epoch: u64,
+    made: Instant,
+}
+
+impl Engine {
+    /// As [`Engine::plan`], for a plan that [`Engine::apply`] is to perform: where nobody works on the cluster, it is not made again
+    /// under the lock when it is performed at once.
+    ///
+    /// # Errors
+    /// As [`Engine::plan`].
+    pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
+        // First the lock, then the looks: whoever changes something after that raises the epoch.
+        let (lock, ()) = futures::join!(self.free_epoch(), self.fleet.connect());
+        let outlook = self.pass(&Aim::Plan, true).await?;
+        let proposal = self.propose(&outlook, Aim::Plan).await;
+        if let Some(epoch) = lock {
+            let fresh = Fresh { outlook, digest: proposal.digest.clone(), epoch, made: Instant::now() };
+            *self.fresh.lock().expect("no panic while held") = Some(fresh);
+        }
+        Ok(proposal)
+    }
+
+    /// What was planned for this, when it still holds under the lock.
+    pub(crate) fn take_fresh(&self, approved: &Proposal, held: &Held) -> Option<Outlook> {
+        let fresh = self.fresh.lock().expect("no panic while held").take()?;
+        let holds = fresh.digest == approved.digest && fresh.epoch + 1 == held.fence().epoch && fresh.made.elapsed() < AGE;
+        holds.then_some(fresh.outlook)
+    }
+}
