@@ -14,7 +14,8 @@ fn the_version_is_one_line() {
 fn every_command_has_help() {
     let folder = Folder::new();
     for command in [
-        "", "init", "validate", "trust", "preflight", "plan", "apply", "verify", "status", "drill", "drill vip", "unlock", "log", "plugin", "plugin list", "plugin inspect",
+        "", "init", "validate", "trust", "preflight", "plan", "apply", "verify", "status", "drill", "mend", "node", "node remove", "unlock", "log", "plugin", "plugin list", "plugin inspect", "plugin add",
+        "plugin approve", "plugin update", "plugin remove", "plugin new", "plugin build", "plugin test",
         "schema", "completion",
     ] {
         // The short form is what people see; the long one adds the options of every command.
@@ -59,6 +60,7 @@ fn bad_input_is_3_before_anybody_is_asked() {
         (&["drill", "vip", "--accept", "quorum"], "cli.unknown-risk"),
         (&["drill", "vip", "--power-hook", "'"], "cli.power-hook"),
         (&["drill", "vip"], "cli.nobody-to-ask"),
+        (&["drill", "back", "vip"], "cli.drill"),
         (&["trust", "nobody"], "trust.unknown-node"),
         (&["trust", "--fingerprint", "manage01=abc"], "trust.fingerprint"),
         (&["trust", "--accept", "everything"], "cli.unknown-risk"),

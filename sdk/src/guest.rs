@@ -22,7 +22,7 @@ pub fn plan<P: Plugin>(input: Input) -> Result<Desired, Problems> {
 /// A plan by any of a plugin's planning functions.
 pub fn planned<C: serde::de::DeserializeOwned>(
     input: Input,
-    make: fn(&Cluster<C>, &mut Plan) -> Result<(), Problem>,
+    make: impl FnOnce(&Cluster<C>, &mut Plan) -> Result<(), Problem>,
     goals: fn() -> crate::Goals<C>,
 ) -> Result<Desired, Problems> {
     let cluster = open(input)?;
@@ -31,6 +31,25 @@ pub fn planned<C: serde::de::DeserializeOwned>(
         plan.problem(problem);
     }
     plan.finish(&goals(), &cluster.silence())
+}
+
+/// `lifecycle.unfinished`.
+pub fn unfinished<P: Plugin>(input: Input) -> Result<Vec<Problem>, Problems> {
+    P::unfinished(&open(input)?).map_err(|problem| vec![problem])
+}
+
+/// `lifecycle.mend`.
+pub fn mend<P: Plugin>(input: Input) -> Result<Desired, Problems> {
+    planned(input, P::mend, P::goals)
+}
+
+/// `lifecycle.leave`.
+pub fn leave<P: Plugin>(input: Input, node: &str) -> Result<Desired, Problems> {
+    let find = |cluster: &Cluster<P::Config>, plan: &mut Plan| match cluster.node(node) {
+        Some(node) => P::leave(cluster, node, plan),
+        None => Err(problem("node.unknown", format!("the cluster has no node {node}"))),
+    };
+    planned(input, find, P::goals)
 }
 
 /// `lifecycle.judge`.
@@ -70,7 +89,7 @@ pub fn verify<P: Plugin>(input: Input) -> Result<Verified, Problems> {
 pub fn drills<P: Plugin>(input: Input) -> Result<Vec<Drill>, Problems> {
     let drills = P::drills(&open(input)?).map_err(|problem| vec![problem])?;
     let goals = P::goals();
-    let steps = drills.iter().flat_map(|drill| &drill.recovers);
+    let steps = drills.iter().flat_map(|drill| drill.recovers.iter().chain(&drill.heals));
     let missing: Problems = steps
         .filter_map(|step| {
             let verb = step.id.split_once(':').map_or(step.id.as_str(), |(verb, _)| verb);
@@ -119,7 +138,7 @@ pub fn confirm<P: Migration>(input: Input) -> Result<Desired, Problems> {
 /// What a plugin is handed when there is nothing.
 pub fn nothing_handed() -> Handed {
     Handed {
-        demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None },
+        demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None },
         storage: Vec::new(),
         network: None,
         gateway: None,
@@ -141,6 +160,15 @@ fn log_panics() {
 impl<P: Plugin> crate::worlds::plugin::exports::arcus::plugin::lifecycle::Guest for Exports<P> {
     fn plan(input: Input) -> Result<Desired, Problems> {
         plan::<P>(input)
+    }
+    fn unfinished(input: Input) -> Result<Vec<Problem>, Problems> {
+        unfinished::<P>(input)
+    }
+    fn mend(input: Input) -> Result<Desired, Problems> {
+        mend::<P>(input)
+    }
+    fn leave(input: Input, node: String) -> Result<Desired, Problems> {
+        leave::<P>(input, &node)
     }
     fn judge(input: Input, cases: Vec<Weighing>, seen: Vec<Seen>) -> Vec<Verdict> {
         judge::<P>(input, cases, seen)

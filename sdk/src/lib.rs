@@ -19,9 +19,8 @@
 //!     fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
 //!         let os = cluster.ask_each(&cluster.nodes, probe::os());            // one round trip for all nodes
 //!         for node in &cluster.nodes {
-//!             let client = plan
-//!                 .package("install", node, package_name(os.of(node)))
-//!                 .known(os.of(node));                                       // OS unknown: "known after apply"
+//!             // By the name of its package on that system; OS unknown: "known after apply".
+//!             let client = plan.software("install", node, Software::NfsClient, os.of(node));
 //!             plan.mount("mount", node, mount(&cluster.config.source, "/shelf", "nfs4").options(["vers=4.2"]))
 //!                 .after([&client])
 //!                 .until([probe::mounts().on(node)], "the shelf is mounted", 20)   // judged by `goals`, entry `mount`
@@ -65,13 +64,6 @@
 //!     }
 //! }
 //!
-//! fn package_name(os: &Look<Os>) -> &'static str {
-//!     match os {
-//!         Known(os) if os.is_like("debian") => "nfs-common",
-//!         _ => "nfs-utils",
-//!     }
-//! }
-//!
 //! arcus_sdk::export!(storage: Shelf);
 //! # fn main() {}
 //! ```
@@ -109,19 +101,21 @@ mod plan;
 mod plugin;
 pub mod probe;
 mod problem;
+mod system;
 pub mod worlds;
 
 pub use arcus_contract as contract;
 pub use ask::{Ask, Batch, Got, Look, PerNode, Probes, Ticket};
 pub use checks::{Checking, Checks, Finding, failed, passed, pending, unknown, warned};
 pub use cluster::Cluster;
-pub use content::{FileSpec, IntoPiece, MountSpec, file, mount, secret};
-pub use drill::{Trial, connect, ping, write};
+pub use content::{FileSpec, IntoPiece, MountSpec, bind, file, mount, secret};
+pub use drill::{Trial, connect, ping, responds, write};
 pub use fact::{FactType, FileText, Interfaces, Mounts, OsKind, OutputText, Sockets};
 pub use goal::{Case, Goals, Judged, met, unmet, will_fail};
 pub use plan::{Plan, Planned, Unguarded};
 pub use plugin::{Gateway, Migration, Network, Platform, Plugin, Preflight, Storage};
 pub use problem::{Explain, problem};
+pub use system::{Family, Software};
 
 pub use host::{debug, info, warn};
 #[cfg(not(target_family = "wasm"))]
@@ -132,9 +126,9 @@ pub use host::native;
 pub mod prelude {
     pub use crate::ask::Look::{Known, Unknown};
     pub use crate::{
-        Ask, Case, Checks, Cluster, Explain, FileText, Gateway, Goals, Interfaces, Judged, Look, Migration, Mounts, Network,
-        OsKind, OutputText, PerNode, Plan, Planned, Platform, Plugin, Preflight, Sockets, Storage, Trial, connect, debug, failed, file, info, met,
-        milestone, mount, net, parse, passed, pending, ping, probe, problem, secret, text, unknown, unmet, warn, warned, will_fail, write,
+        Ask, Case, Checks, Cluster, Explain, Family, FileText, Gateway, Goals, Interfaces, Judged, Look, Migration, Mounts, Network,
+        OsKind, OutputText, PerNode, Plan, Planned, Platform, Plugin, Preflight, Sockets, Software, Storage, Trial, connect, debug, failed, file, info, met,
+        milestone, mount, net, parse, passed, pending, ping, probe, problem, responds, secret, text, unknown, unmet, warn, warned, will_fail, write,
     };
     pub use arcus_contract::actions::{Action, Command, Disruption, Over};
     pub use arcus_contract::checks::{Beat, Drill, Fault};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Role;
-use arcus_node::{Look, Seen};
+use arcus_node::{DrillNote, Look, Seen, TimerFact};
+use futures::future::join_all;
 
+use crate::drill::OpenDrill;
 use crate::engine::Engine;
 use crate::fault::{Fault, Trouble};
 use crate::journal::{Entry, Journal};
@@ -18,6 +20,8 @@ pub struct Status {
     pub cluster: String,
     /// What is half-done; most urgent first. Empty when nothing is.
     pub open: Vec<String>,
+    /// Drills that are under way, or were left open.
+    pub drills: Vec<OpenDrill>,
     /// Who holds the lock.
     pub holder: Option<Holder>,
     /// Per node, how it was found.
@@ -65,13 +69,20 @@ impl Engine {
     /// Never for nodes that are down; they are part of the answer.
     pub async fn status(&self) -> Result<Status, Fault> {
         let names: Vec<String> = self.cluster.nodes.iter().map(|member| member.node.name.clone()).collect();
-        let asks = names.iter().flat_map(|node| [Look::Probe(Probe::Os), Look::Probe(Probe::Interfaces)].map(|look| (node.clone(), look))).collect();
+        let asks = names.iter().flat_map(|node| [Look::Probe(Probe::Os), Look::Probe(Probe::Interfaces), Look::Drill, Look::Timers].map(|look| (node.clone(), look))).collect();
         let mut answers = self.fleet.look(asks).await.into_iter();
         let address = self.cast.roles.first().and_then(|role| role.input.handed.gateway.as_ref()).map(|offer| offer.address.clone());
         let (mut nodes, mut address_holders) = (BTreeMap::new(), Vec::new());
+        let (mut notes, mut timers) = (BTreeMap::new(), BTreeMap::<String, Vec<TimerFact>>::new());
         for member in &self.cluster.nodes {
             let roles = member.node.roles.iter().map(|role| arcus_plan::vet::role_name(*role).to_owned()).collect();
-            let (os, interfaces) = (answers.next(), answers.next());
+            let (os, interfaces, note, left) = (answers.next(), answers.next(), answers.next(), answers.next());
+            if let Some(Ok(Seen::Drill(Some(note)))) = note {
+                notes.insert((note.run.clone(), note.drill.clone()), note);
+            }
+            if let Some(Ok(Seen::Timers(left))) = left {
+                timers.insert(member.node.name.clone(), left);
+            }
             let status = match os {
                 Some(Ok(Seen::Fact(Fact::Os(os)))) => NodeStatus { reached: true, roles, system: Some(format!("{} {}, Linux {}", os.id, os.version, os.kernel)), trouble: None },
                 Some(Err(problem)) => NodeStatus { reached: false, roles, system: None, trouble: Some(Trouble::of(None, problem)) },
@@ -89,7 +100,11 @@ impl Engine {
         let reached = managers.iter().filter(|node| nodes.get(**node).is_some_and(|status: &NodeStatus| status.reached)).count();
         let last_run = self.last_run();
 
-        let mut open = Vec::new();
+        // What a plugin knows to be half-done comes first: it may need somebody now.
+        let mut open = self.unfinished().await;
+        let timers = |node: &String| timers.get(node).map_or(&[][..], Vec::as_slice);
+        let drills: Vec<OpenDrill> = notes.values().map(|note: &DrillNote| OpenDrill::of(note, timers(&note.node))).collect();
+        open.extend(drills.iter().map(OpenDrill::words));
         if let Some(holder) = &holder {
             open.push(format!("{}@{} is at `{}`, run {}, last sign of life {} s ago", holder.user, holder.host, holder.verb, holder.run, holder.idle_s));
         }
@@ -97,7 +112,9 @@ impl Engine {
             && (last.end.is_none() || !last.open_steps.is_empty())
         {
             let steps = if last.open_steps.is_empty() { String::new() } else { format!("; open: {}", last.open_steps.join(", ")) };
-            open.push(format!("run {} of {} did not come to its end{steps}: `arcus apply` goes on from there", last.run, last.at));
+            let again = format!("`arcus {}` goes on from there", last.verb);
+            let next = if last.verb.starts_with("migrate") { again.as_str() } else if last.verb == "drill" { "`arcus drill back` takes back what is open" } else { "`arcus apply` goes on from there" };
+            open.push(format!("run {} of {} did not come to its end{steps}: {next}", last.run, last.at));
         }
         if reached * 2 <= managers.len() {
             open.push(format!("{reached} of {} managers were reached: no majority; maybe it is this machine that is cut off", managers.len()));
@@ -105,7 +122,26 @@ impl Engine {
         if address_holders.len() > 1 {
             open.push(format!("the virtual address is on {} at once", address_holders.join(" and ")));
         }
-        Ok(Status { cluster: self.cluster.name.clone(), open, holder, nodes, managers: (reached, managers.len()), address_holders, last_run })
+        Ok(Status { cluster: self.cluster.name.clone(), open, drills, holder, nodes, managers: (reached, managers.len()), address_holders, last_run })
+    }
+
+    /// What the plugins call half-done.
+    async fn unfinished(&self) -> Vec<String> {
+        let (_, round) = self.round();
+        let seats: Vec<_> = self.cast.roles.iter().map(|_| round.seat()).collect();
+        let calls = self.cast.roles.iter().zip(seats).map(|(role, seat)| role.plugin.unfinished(seat, &role.input));
+        let mut open = Vec::new();
+        for (role, result) in self.cast.roles.iter().zip(join_all(calls).await) {
+            match result {
+                Ok(found) => open.extend(found.into_iter().map(|problem| match problem.help {
+                    Some(help) => format!("{}: {help}", problem.message),
+                    None => problem.message,
+                })),
+                // Most often since nodes did not answer, which is told of each.
+                Err(_) => open.push(format!("{} could not tell whether anything is half-done", role.plugin.name())),
+            }
+        }
+        open
     }
 
     fn last_run(&self) -> Option<LastRun> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use arcus_contract::checks::{Check, Outcome as CheckOutcome, Witness};
-use arcus_node::{Batch, Change, Expect, Hidden, Look, Quiet, Seen, Source, Task};
+use arcus_node::{Batch, Change, Expect, Fence, Hidden, Look, Quiet, Seen, Source, Task};
 use futures::future::join_all;
 
 use crate::cast::Role;
@@ -186,11 +186,21 @@ impl Engine {
 
     /// One change on one node, outside of any plan.
     pub(crate) async fn one(&self, node: &str, id: &str, change: Change) -> Result<(), String> {
-        let batch = Batch { tasks: vec![Task { id: id.into(), change, timeout: Duration::from_secs(30) }], ..Batch::default() };
+        self.change(node, id, change, None).await
+    }
+
+    /// The same under the lock: refused where another run has taken over.
+    pub(crate) async fn fenced(&self, node: &str, id: &str, change: Change, fence: &Fence) -> Result<(), String> {
+        self.change(node, id, change, Some(fence.clone())).await
+    }
+
+    async fn change(&self, node: &str, id: &str, change: Change, fence: Option<Fence>) -> Result<(), String> {
+        let batch = Batch { fence, tasks: vec![Task { id: id.into(), change, timeout: Duration::from_secs(30) }], ..Batch::default() };
         match self.fleet.run(node, &batch, &mut Quiet).await {
             Ok(report) => match report.outcomes.into_iter().next() {
                 Some(arcus_node::Outcome::Done(_)) => Ok(()),
                 Some(arcus_node::Outcome::Failed(failure) | arcus_node::Outcome::Refused(failure)) => Err(failure.message),
+                Some(arcus_node::Outcome::Fenced { .. }) => Err("another run has taken over".into()),
                 other => Err(format!("{other:?}")),
             },
             Err(lost) => Err(lost.to_string()),

@@ -1,7 +1,8 @@
-//! The beat from an observer: how long an address was really gone, measured by TCP connects, not by ICMP (a crashed node's
-//! kernel still answers pings).
+//! The beat from this machine: how long an address was really gone, measured by TCP connects where there are any, not by ICMP (a
+//! crashed node's kernel still answers pings).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -10,59 +11,87 @@ use tokio::task::JoinHandle;
 
 /// How long one attempt may take. Longer ones say nothing: a lost SYN is sent again only after a second.
 const ATTEMPT: Duration = Duration::from_millis(250);
+/// The same of an echo, which a program sends.
+const ECHO: Duration = Duration::from_secs(1);
+
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// TCP connect.
+    Connect(SocketAddr),
+    /// ICMP echo.
+    Ping(IpAddr),
+}
+
+/// An attempt that got through: when it began, and when it was answered.
+pub type Answered = (Instant, Instant);
 
 /// A running measurement, from this machine.
 pub struct Beat {
-    task: JoinHandle<Vec<(Instant, Instant)>>,
+    task: JoinHandle<()>,
     stop: mpsc::Sender<()>,
+    answered: Arc<Mutex<Vec<Answered>>>,
 }
 
 impl Beat {
-    /// Connects to the address every so often, until stopped.
-    pub fn start(target: SocketAddr, every: Duration) -> Self {
+    /// Tries every so often, until stopped.
+    pub fn start(target: Target, every: Duration) -> Self {
         let (stop, stopped) = mpsc::channel(1);
-        Self { task: tokio::spawn(run(target, every.max(Duration::from_millis(5)), stopped)), stop }
+        let answered = Arc::new(Mutex::new(Vec::new()));
+        Self { task: tokio::spawn(run(target, every.max(Duration::from_millis(5)), stopped, answered.clone())), stop, answered }
     }
 
-    /// Ends it. Every attempt that got through: when it began, and when it was answered.
-    pub async fn stop(self) -> Vec<(Instant, Instant)> {
+    /// Every attempt that got through so far.
+    pub fn so_far(&self) -> Vec<Answered> {
+        self.answered.lock().expect("no panic while held").clone()
+    }
+
+    /// Ends it. Every attempt that got through, by its beginning.
+    pub async fn stop(self) -> Vec<Answered> {
         drop(self.stop);
-        self.task.await.unwrap_or_default()
+        let _ = self.task.await;
+        let mut answered = std::mem::take(&mut *self.answered.lock().expect("no panic while held"));
+        answered.sort();
+        answered
     }
 }
 
-async fn run(target: SocketAddr, every: Duration, mut stop: mpsc::Receiver<()>) -> Vec<(Instant, Instant)> {
-    let (told, mut heard) = mpsc::unbounded_channel();
+async fn run(target: Target, every: Duration, mut stop: mpsc::Receiver<()>, answered: Arc<Mutex<Vec<Answered>>>) {
     let mut ticker = tokio::time::interval(every);
     ticker.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut beats = Vec::new();
     loop {
         tokio::select! {
             _ = ticker.tick() => {
-                let told = told.clone();
+                let answered = answered.clone();
                 tokio::spawn(async move {
                     let begun = Instant::now();
-                    if let Ok(Ok(_stream)) = tokio::time::timeout(ATTEMPT, TcpStream::connect(target)).await {
-                        let _ = told.send((begun, Instant::now()));
+                    if attempt(target).await {
+                        answered.lock().expect("no panic while held").push((begun, Instant::now()));
                     }
                 });
             }
-            Some(beat) = heard.recv() => beats.push(beat),
             _ = stop.recv() => break,
         }
     }
     // Attempts still under way.
     tokio::time::sleep(ATTEMPT).await;
-    while let Ok(beat) = heard.try_recv() {
-        beats.push(beat);
+}
+
+async fn attempt(target: Target) -> bool {
+    match target {
+        Target::Connect(address) => matches!(tokio::time::timeout(ATTEMPT, TcpStream::connect(address)).await, Ok(Ok(_))),
+        Target::Ping(address) => {
+            let mut ping = tokio::process::Command::new("ping");
+            ping.args(["-n", "-c", "1", "-W", "1"]).arg(address.to_string()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            ping.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
+            matches!(tokio::time::timeout(ECHO, ping.status()).await, Ok(Ok(status)) if status.success())
+        }
     }
-    beats.sort();
-    beats
 }
 
 /// The longest time, within the span, in which no attempt got through: from the answer of one to the answer of the next.
 /// None when nothing got through at all.
-pub fn longest_gap(beats: &[(Instant, Instant)], from: Instant, to: Instant) -> Option<Duration> {
+pub fn longest_gap(beats: &[Answered], from: Instant, to: Instant) -> Option<Duration> {
     let mut answers: Vec<Instant> = beats.iter().map(|(_, answered)| *answered).collect();
     answers.sort();
     let before = answers.iter().rev().find(|answer| **answer <= from).copied();
@@ -97,9 +126,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_listener_that_goes_away_leaves_a_gap() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = listener.local_addr().unwrap();
-        let beat = Beat::start(target, Duration::from_millis(10));
+        let beat = Beat::start(Target::Connect(listener.local_addr().unwrap()), Duration::from_millis(10));
         tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!beat.so_far().is_empty());
         drop(listener);
         let gone = Instant::now();
         tokio::time::sleep(Duration::from_millis(300)).await;

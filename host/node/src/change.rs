@@ -3,6 +3,7 @@ use std::{fmt, io, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use crate::watch::{DrillNote, Watch};
 use crate::Hidden;
 
 /// One change, complete: nothing in it is left to be rendered or decided on the node but "is it still as expected?".
@@ -66,6 +67,8 @@ pub enum Change {
     },
     /// Live, and in fstab where `persist`. Refused, with nothing changed, where something else is in the place.
     Mount {
+        /// False: unmounted now; only its line in fstab is kept.
+        live: bool,
         /// As fstab has it.
         source: String,
         /// Mount point, made when missing; the key of the fstab line.
@@ -106,6 +109,21 @@ pub enum Change {
         stdin: Hidden,
         /// Start another when an earlier one ended (or died with the machine). Otherwise that one stands.
         again: bool,
+    },
+    /// Copies a tree to another on the same node, detached like a job of this id, and leaves a receipt.
+    CopyTree {
+        /// Step id; the name of its folder among the jobs.
+        id: String,
+        /// Absolute; what is below it is copied.
+        source: String,
+        /// Absolute.
+        target: String,
+        /// Remove what the source does not have.
+        mirror: bool,
+        /// Compare everything afterwards.
+        compare: bool,
+        /// Written last. Its folder must be there.
+        receipt: String,
     },
     /// Takes the cluster's lock on this node. Refused with code `lock.held` where another run holds it and is neither
     /// silent for `stale_after_s` nor `over`; and with `lock.epoch` where the epoch is not above the one stored.
@@ -148,17 +166,52 @@ pub enum Change {
         /// Name of the timer.
         id: String,
     },
+    /// Does now what the timer would do, and takes it away. None there: done.
+    Fire {
+        /// Name of the timer.
+        id: String,
+    },
     /// Takes an interface down, after a timer was armed on the node that brings it (addresses, routes) up again.
     Isolate {
         /// Name of the interface.
         interface: String,
         /// Seconds until it comes back by itself.
         for_s: u32,
+        /// Addresses that move between nodes: not for the way back to bring.
+        movable: Vec<String>,
     },
     /// Ends an isolation before its time.
     Rejoin {
         /// Name of the interface.
         interface: String,
+    },
+    /// Kills all that runs in a unit, and lets nobody start it, after a timer was armed on the node that allows it again and starts it.
+    HoldDown {
+        /// Unit with its suffix.
+        unit: String,
+        /// Name of the timer; [`Change::Fire`] ends it before its time.
+        id: String,
+        /// Seconds until it comes back by itself.
+        for_s: u32,
+    },
+    /// Starts an observer; one of this id is replaced.
+    Watch(Watch),
+    /// Ends an observer; what it saw stays.
+    EndWatch {
+        /// Its id.
+        id: String,
+    },
+    /// Ends an observer and takes away what it saw and wrote. None there: done.
+    ForgetWatch {
+        /// Its id.
+        id: String,
+    },
+    /// Notes that a drill is under way.
+    NoteDrill(DrillNote),
+    /// Takes the note of this run away. None there, or of another run: done.
+    ForgetDrill {
+        /// The run.
+        run: String,
     },
     /// Nothing: a step that only waits for its goal.
     Nothing,
@@ -225,6 +278,10 @@ pub enum ServiceAction {
     Restart,
     /// Reload, and note that files changed before now are loaded.
     Reload,
+    /// Nothing and nobody can start it from now on.
+    Hold,
+    /// Ends a hold.
+    Release,
 }
 
 /// What may be at a mount point now.
@@ -312,7 +369,7 @@ pub struct Ended {
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// Stable: `command.failed`, `package.not-found`, `package.failed`, `service.failed`, `service.masked`, `mount.foreign`,
+    /// Stable: `command.failed`, `package.not-found`, `package.failed`, `package.locked`, `service.failed`, `service.masked`, `mount.foreign`,
     /// `mount.busy`, `mount.failed`, `file.symlink`, `file.shared-parent`, `file.not-a-file`, `file.no-parent`, `file.failed`, `node.no-space`,
     /// `job.failed`, `lock.held`, `lock.epoch`, `state.failed`, `drill.failed`, `tool.missing`.
     pub code: String,

@@ -48,6 +48,7 @@ mod shell;
 mod simulated;
 mod ssh;
 mod tasks;
+mod watch;
 
 pub use change::{Change, Ended, Expect, Failure, LockFact, LockOwner, Outcome, Over, ServiceAction, Source};
 pub use endpoint::Endpoint;
@@ -60,3 +61,4 @@ pub use look::{Answer, Content, Look, Named, Seen};
 pub use secret::Hidden;
 pub use simulated::Simulated;
 pub use ssh::Ssh;
+pub use watch::{DrillNote, Heartbeat, RECORD, TimerFact, Watch, WatchBeat, Watched, record};

@@ -2,6 +2,7 @@
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Problem;
 
+use crate::watch::{DrillNote, TimerFact, Watched};
 use crate::{Hidden, LockFact};
 
 /// One question. Reads only.
@@ -41,6 +42,12 @@ pub enum Look {
     Secret(String),
     /// Ids of the steps of this run that this node completed, oldest first: [`Seen::Record`].
     Record(String),
+    /// What an observer of this id saw so far: [`Seen::Watched`].
+    Watched(String),
+    /// Timers that restore, and have not done so yet: [`Seen::Timers`].
+    Timers,
+    /// The drill that is under way, as this node was told: [`Seen::Drill`].
+    Drill,
 }
 
 /// What was seen.
@@ -58,6 +65,12 @@ pub enum Seen {
     Secret(Option<Hidden>),
     /// Answer to `Record`.
     Record(Vec<String>),
+    /// Answer to `Watched`. None: there is no such observer.
+    Watched(Option<Watched>),
+    /// Answer to `Timers`.
+    Timers(Vec<TimerFact>),
+    /// Answer to `Drill`. None: it knows of none.
+    Drill(Option<DrillNote>),
 }
 
 /// All of a file.

@@ -38,6 +38,8 @@ pub enum Piece {
     Job,
     State,
     Drill,
+    Watch,
+    DrillLook,
 }
 
 /// The pieces, without comments and indentation: they travel with every batch.
@@ -65,6 +67,8 @@ static PIECES: LazyLock<Vec<(Piece, String)>> = LazyLock::new(|| {
         (Piece::Job, include_str!("sh/job.sh")),
         (Piece::State, include_str!("sh/state.sh")),
         (Piece::Drill, include_str!("sh/drill.sh")),
+        (Piece::Watch, include_str!("sh/watch.sh")),
+        (Piece::DrillLook, include_str!("sh/drill-look.sh")),
     ]
     .into_iter()
     .map(|(piece, text)| (piece, without_comments(text)))
@@ -73,6 +77,12 @@ static PIECES: LazyLock<Vec<(Piece, String)>> = LazyLock::new(|| {
 
 /// The wrapper of a job, up to its command.
 pub static JOB_WRAPPER: LazyLock<String> = LazyLock::new(|| without_comments(include_str!("sh/job-wrapper.sh")));
+
+/// An observer, below what it is told to observe.
+pub static OBSERVER: LazyLock<String> = LazyLock::new(|| without_comments(include_str!("sh/observer.sh")));
+
+/// What copies and compares trees; runs in a job.
+pub static COPY_TREE: LazyLock<String> = LazyLock::new(|| without_comments(include_str!("sh/copy-tree.sh")));
 
 /// Python in the library lives by its indentation, so that is kept; comment lines go.
 fn without_comments(text: &str) -> String {

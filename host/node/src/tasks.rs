@@ -4,7 +4,8 @@ use std::time::Duration;
 use arcus_contract::types::Problem;
 use sha2::{Digest, Sha256};
 
-use crate::script::{JOB_WRAPPER, Piece};
+use crate::script::{COPY_TREE, JOB_WRAPPER, Piece};
+use crate::watch::{Watch, WatchBeat};
 use crate::{Batch, Change, Ended, Expect, Failure, Layout, Outcome, Over, ServiceAction, Source, quote};
 
 /// A task in the script.
@@ -87,10 +88,12 @@ pub fn render(index: usize, batch: &Batch, layout: &Layout) -> Result<Rendered, 
                     ServiceAction::Stop => "stop",
                     ServiceAction::Restart => "restart",
                     ServiceAction::Reload => "reload",
+                    ServiceAction::Hold => "hold",
+                    ServiceAction::Release => "release",
                 });
             }
         }
-        Change::Mount { source, target, fstype, options, persist, over } => {
+        Change::Mount { live, source, target, fstype, options, persist, over } => {
             out.needs.push(Piece::Mount);
             out.patience = Duration::from_secs(seconds * 2 + 90);
             let options = options.join(",");
@@ -103,7 +106,7 @@ pub fn render(index: usize, batch: &Batch, layout: &Layout) -> Result<Rendered, 
                 Over::Mount(other) => call.plain("mount").name(other)?,
                 Over::Files => call.plain("files").word(""),
             };
-            call.text(&line)?;
+            call.text(&line)?.plain(if *live { "1" } else { "0" });
         }
         Change::Unmount { target, source } => {
             out.needs.push(Piece::Mount);
@@ -123,6 +126,18 @@ pub fn render(index: usize, batch: &Batch, layout: &Layout) -> Result<Rendered, 
                 (feed(&mut out.functions, "feed", index, stdin.reveal()), feed(&mut out.functions, "wrapper", index, wrapper.as_bytes()));
             call.plain("start_job").word(&job_folder(layout, id)).word(&format!("{}.service", unit(layout, "job", id)));
             call.plain(&stdin).plain(&wrapper).plain(if *again { "1" } else { "0" });
+        }
+        Change::CopyTree { id, source, target, mirror, compare, receipt } => {
+            out.needs.extend([Piece::JobRuns, Piece::Job]);
+            let key = hex::encode(&Sha256::digest(format!("{source}\n{target}"))[..16]);
+            let mut command = Call::default();
+            command.plain("copy_tree").path(source)?.path(target)?.plain(if *mirror { "1" } else { "0" }).plain(if *compare { "1" } else { "0" });
+            command.path(receipt)?.word(&format!("{}/trees/{key}", layout.state));
+            let wrapper = wrapped(&format!("(\n{}{}\n)", *COPY_TREE, command.0.trim_start()));
+            let wrapper = feed(&mut out.functions, "wrapper", index, wrapper.as_bytes());
+            let stdin = feed(&mut out.functions, "feed", index, b"");
+            call.plain("start_job").word(&job_folder(layout, id)).word(&format!("{}.service", unit(layout, "job", id)));
+            call.plain(&stdin).plain(&wrapper).plain("1");
         }
         Change::LockTake { owner, stale_after_s, over } => {
             out.needs.push(Piece::State);
@@ -146,20 +161,60 @@ pub fn render(index: usize, batch: &Batch, layout: &Layout) -> Result<Rendered, 
         }
         Change::Arm { id, after_s, argv } => {
             out.needs.push(Piece::Drill);
-            let feed = feed(&mut out.functions, "feed", index, format!("PATH={}\nexport PATH\nexec {}\n", crate::script::PATH, words(argv)?).as_bytes());
+            let feed = feed(&mut out.functions, "feed", index, format!("PATH={}\nexport PATH\n{} || exit\n", crate::script::PATH, words(argv)?).as_bytes());
             call.plain("arm").word(&unit(layout, "timer", id)).number(u64::from(*after_s)).plain(&feed);
         }
         Change::Disarm { id } => {
             out.needs.push(Piece::Drill);
             call.plain("disarm").word(&unit(layout, "timer", id));
         }
-        Change::Isolate { interface, for_s } => {
+        Change::Fire { id } => {
             out.needs.push(Piece::Drill);
-            call.plain("isolate").interface(interface)?.word(&unit(layout, "isolate", interface)).number(u64::from(*for_s));
+            call.plain("fire").word(&unit(layout, "timer", id));
+        }
+        Change::Isolate { interface, for_s, movable } => {
+            out.needs.push(Piece::Drill);
+            for address in movable {
+                address.parse::<std::net::IpAddr>().map_err(|_| bad(&format!("{address:?} is not an IP address")))?;
+            }
+            call.plain("isolate").interface(interface)?.word(&unit(layout, "isolate", interface)).number(u64::from(*for_s)).word(&movable.join(" "));
         }
         Change::Rejoin { interface } => {
             out.needs.push(Piece::Drill);
-            call.plain("rejoin").word(&unit(layout, "isolate", interface));
+            call.plain("fire").word(&unit(layout, "isolate", interface));
+        }
+        Change::HoldDown { unit: name, id, for_s } => {
+            out.needs.push(Piece::Drill);
+            // It becomes part of paths, and of the timer's script.
+            if !name.ends_with(".service") || name.starts_with(['-', '.']) || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._@-".contains(&b)) {
+                return Err(bad(&format!("{name:?} is not the plain name of a service")));
+            }
+            call.plain("hold_down").word(name).word(&unit(layout, "timer", id)).number(u64::from(*for_s));
+        }
+        Change::Watch(watch) => {
+            out.needs.push(Piece::Watch);
+            out.patience += Duration::from_secs(60);
+            let observer = feed(&mut out.functions, "observer", index, observer(watch)?.as_bytes());
+            call.plain("begin_watch").word(&watch_folder(layout, &watch.id)).word(&unit(layout, "watch", &watch.id)).plain(&observer);
+        }
+        Change::EndWatch { id } => {
+            out.needs.push(Piece::Watch);
+            call.plain("end_watch").word(&watch_folder(layout, id)).word(&unit(layout, "watch", id));
+        }
+        Change::ForgetWatch { id } => {
+            out.needs.push(Piece::Watch);
+            out.patience += Duration::from_secs(60);
+            call.plain("forget_watch").word(&watch_folder(layout, id)).word(&unit(layout, "watch", id));
+        }
+        Change::NoteDrill(note) => {
+            out.needs.push(Piece::State);
+            let json = serde_json::to_string(note).map_err(|error| bad(&error.to_string()))?;
+            let feed = feed(&mut out.functions, "feed", index, format!("{}\n{json}\n", quote::file_name(&note.run)).as_bytes());
+            call.plain("under_guard note_drill").plain(&feed);
+        }
+        Change::ForgetDrill { run } => {
+            out.needs.push(Piece::State);
+            call.plain("under_guard forget_drill").word(&quote::file_name(run));
         }
     }
     out.call = call.0.into_bytes();
@@ -207,6 +262,30 @@ pub fn secret_file(layout: &Layout, name: &str) -> String {
     format!("{}/secrets/{}", layout.state, quote::file_name(name))
 }
 
+/// Folder of an observer on the node.
+pub fn watch_folder(layout: &Layout, id: &str) -> String {
+    format!("{}/watches/{}", layout.state, quote::file_name(id))
+}
+
+/// An observer as a program.
+fn observer(watch: &Watch) -> Result<String, Problem> {
+    let every = watch.every.as_millis().clamp(5, 60_000) as u64;
+    let patience = |ms: u64| ms / every + 1;
+    let plain = |text: &str| text.parse::<std::net::IpAddr>().map(|_| quote::word(text)).map_err(|_| bad(&format!("{text:?} is not an IP address")));
+    let told = match &watch.beat {
+        WatchBeat::Connect { address, port } => format!("KIND=connect HOST={} PORT={port} PATIENCE={}", plain(address)?, patience(250)),
+        WatchBeat::Ping { address } => format!("KIND=ping HOST={} PATIENCE={}", plain(address)?, patience(1000)),
+        WatchBeat::Write { path, tag } => {
+            if tag.len() != 32 || !tag.bytes().all(|b| b.is_ascii_alphanumeric()) || !quote::is_clean_path(path) || path == "/" {
+                return Err(bad(&format!("{path:?} and {tag:?} are not what an observer can write")));
+            }
+            format!("KIND=write TAG={tag} WROTE={}", quote::word(path))
+        }
+        WatchBeat::Command { argv } => format!("KIND=command\ncommand_of() {{ timeout -k 2 5 {}; }}", words(argv)?),
+    };
+    Ok(format!("{told}\nEVERY={}.{:03} FOR={}\n{}", every / 1000, every % 1000, watch.lasts.as_secs().max(1), *crate::script::OBSERVER))
+}
+
 /// A unit's name that no other cluster and no other id has.
 fn unit(layout: &Layout, kind: &str, id: &str) -> String {
     let digest = hex::encode(Sha256::digest(format!("{}\n{id}", layout.state)));
@@ -215,11 +294,15 @@ fn unit(layout: &Layout, kind: &str, id: &str) -> String {
 }
 
 fn job_wrapper(argv: &[String]) -> Result<String, Problem> {
-    let command = words(argv)?;
-    Ok(format!(
+    Ok(wrapped(&words(argv)?))
+}
+
+/// A job's script around its command.
+fn wrapped(command: &str) -> String {
+    format!(
         "{}{command} <\"$1/stdin\" >\"$1/output\" 2>&1 9>&-\nr=$?\nprintf '%s\\n' \"$r\" >\"$1/status.new\" && mv \"$1/status.new\" \"$1/status\"\nexit 0\n",
         *JOB_WRAPPER
-    ))
+    )
 }
 
 fn words(argv: &[String]) -> Result<String, Problem> {

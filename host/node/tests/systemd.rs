@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arcus_contract::facts::{Fact, JobFact, Probe, ServiceFact, ServiceProbe};
 use arcus_lab::{Base, NodeSpec, Options, World};
-use arcus_node::{Batch, Change, Endpoint, Event, Expect, Hidden, KnownHosts, Layout, Link, Login, Look, Outcome, Over, Quiet, Report, Seen, ServiceAction, Source, Ssh, Task, Transport};
+use arcus_node::{Batch, Change, DrillNote, Endpoint, Event, Expect, Hidden, KnownHosts, Layout, Link, Login, Look, Outcome, Over, Quiet, Report, Seen, ServiceAction, Source, Ssh, Task, TimerFact, Transport, Watch, WatchBeat, Watched};
 use common::{code, command, done, task};
 
 struct Lab<'w> {
@@ -62,6 +62,27 @@ impl Lab<'_> {
     async fn job(&self, id: &str) -> Option<JobFact> {
         match self.link.look(vec![Look::Probe(Probe::Job(id.into()))]).await.unwrap().remove(0) {
             Ok(Seen::Fact(Fact::Job(fact))) => fact,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn timers(&self) -> Vec<TimerFact> {
+        match self.link.look(vec![Look::Timers]).await.unwrap().remove(0) {
+            Ok(Seen::Timers(timers)) => timers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn watched(&self, id: &str) -> Option<Watched> {
+        match self.link.look(vec![Look::Watched(id.into())]).await.unwrap().remove(0) {
+            Ok(Seen::Watched(seen)) => seen,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn noted(&self) -> Option<DrillNote> {
+        match self.link.look(vec![Look::Drill]).await.unwrap().remove(0) {
+            Ok(Seen::Drill(note)) => note,
             other => panic!("{other:?}"),
         }
     }
@@ -149,6 +170,7 @@ fn services_and_what_they_have_loaded() {
 fn systemd_is_told_of_the_lines_it_knew() {
     with_lab(async |lab| {
         let mount = |source: &str, over| Change::Mount {
+            live: true,
             source: source.into(),
             target: "/srv/m".into(),
             fstype: "tmpfs".into(),
@@ -260,17 +282,28 @@ fn what_always_restores() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         lab.sh("test -e '/root/restored it'");
         lab.sh("rm '/root/restored it'");
+        assert_eq!(lab.timers().await, [], "what has done its work is gone");
         done(&lab.change(arm(2)).await);
         done(&lab.change(arm(3)).await);
+        let timers = lab.timers().await;
+        assert!(timers.len() == 1 && timers[0].unit.ends_with("restore_t") && (1..=3).contains(&timers[0].left_s), "{timers:?}");
         done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
         done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
         tokio::time::sleep(Duration::from_secs(4)).await;
         lab.sh("test ! -e '/root/restored it'");
+        done(&lab.change(arm(60)).await);
+        done(&lab.change(Change::Fire { id: "restore t".into() }).await);
+        lab.sh("rm '/root/restored it'");
+        done(&lab.change(Change::Fire { id: "restore t".into() }).await);
+        assert_eq!(lab.timers().await, []);
 
         // The interface that we are on ourselves: the link dies, and the node comes back by itself, routes and all.
         lab.sh("ip route add 192.0.2.0/24 via 10.99.0.1 dev eth0; ip addr add fd00::11/64 dev eth0");
-        let routes = lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::[0-9/]*'");
-        let isolate = Batch { tasks: vec![task("i", Change::Isolate { interface: "eth0".into(), for_s: 3 })], ..Batch::default() };
+        // A virtual address moves on while its holder is cut off. (IPv4: whoever manages it takes it away; here that is us.)
+        lab.sh("ip addr add fd00::99/128 dev eth0 nodad; ip addr add 10.99.0.100/24 dev eth0");
+        lab.sh("(sleep 2; ip addr del 10.99.0.100/24 dev eth0) >/dev/null 2>&1 &");
+        let routes = lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::11[0-9/]*'");
+        let isolate = Batch { tasks: vec![task("i", Change::Isolate { interface: "eth0".into(), for_s: 3, movable: vec!["fd00::99".into()] })], ..Batch::default() };
         let link = lab.link.clone();
         let told = tokio::time::timeout(Duration::from_secs(2), link.run(&isolate, &mut Quiet)).await;
         assert!(told.is_ok(), "the answer is out before the link is cut");
@@ -278,10 +311,108 @@ fn what_always_restores() {
         assert!(lab.sh("ip link show eth0").contains("state DOWN"));
         lab.reconnect().await;
         done(&lab.change(command(&["true"])).await);
-        assert_eq!(lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::[0-9/]*'"), routes);
+        assert_eq!(lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::[0-9/]*'"), routes, "all is back but the addresses that moved");
+        assert_eq!(lab.sh("ip -4 addr show dev eth0 | grep -c 10.99.0.100 || true"), "0\n");
+        assert_eq!(lab.timers().await, []);
         done(&lab.change(Change::Rejoin { interface: "eth0".into() }).await);
-        assert_eq!(code(&lab.change(Change::Isolate { interface: "none0".into(), for_s: 3 }).await), "drill.failed");
+        assert_eq!(code(&lab.change(Change::Isolate { interface: "none0".into(), for_s: 3, movable: vec![] }).await), "drill.failed");
         assert_eq!(lab.sh("systemctl list-timers --all --plain | grep -c arcus || true"), "0\n", "no timer is left");
+    });
+}
+
+#[test]
+fn a_killed_unit_stays_down_until_it_may_come_back() {
+    with_lab(async |lab| {
+        let hold = |for_s| Change::HoldDown { unit: "t.service".into(), id: "kill".into(), for_s };
+        assert_eq!(code(&lab.change(hold(60)).await), "service.not-found");
+        // As stubborn as they come: it comes back by itself, and somebody starts it again and again.
+        let unit = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 1000\nRestart=always\nRestartSec=100ms\n";
+        done(&lab.change(file("/etc/systemd/system/t.service", unit)).await);
+        done(&lab.change(service(&[ServiceAction::Start])).await);
+        let active = "systemctl is-active t.service || true";
+        done(&lab.change(hold(60)).await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        lab.sh("systemctl start t.service; pgrep -x sleep -a | grep -c 'sleep 1000' || true");
+        assert_ne!(lab.sh(active), "active\n", "nobody can start it");
+        assert_eq!(lab.timers().await.len(), 1);
+        done(&lab.change(Change::Fire { id: "kill".into() }).await);
+        assert_eq!(lab.sh(active), "active\n");
+        assert_eq!(lab.sh("ls /run/systemd/system/t.service.d 2>/dev/null; systemctl show -p Restart t.service"), "Restart=always\n");
+        // And by the timer, with nobody there.
+        done(&lab.change(hold(2)).await);
+        assert_ne!(lab.sh(active), "active\n");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(lab.sh(active), "active\n");
+        assert_eq!(lab.timers().await, []);
+        assert_eq!(code(&lab.change(Change::HoldDown { unit: "x;y.service".into(), id: "kill".into(), for_s: 1 }).await), "change.bad");
+    });
+}
+
+#[test]
+fn observers_tell_what_got_through_and_leave_nothing() {
+    with_lab(async |lab| {
+        let watch = |id: &str, beat, lasts| Change::Watch(Watch { id: id.into(), beat, every: Duration::from_millis(20), lasts: Duration::from_secs(lasts) });
+        let connect = || WatchBeat::Connect { address: "127.0.0.1".into(), port: 22 };
+        let tag = "0123456789abcdef0123456789abcdef";
+        let write = || WatchBeat::Write { path: "/srv/beats/.beat".into(), tag: tag.into() };
+        lab.sh("mkdir /srv/beats");
+        assert_eq!(lab.watched("connect").await, None);
+        done(&lab.change(watch("connect", connect(), 60)).await);
+        done(&lab.change(watch("write", write(), 60)).await);
+        done(&lab.change(watch("true", WatchBeat::Command { argv: vec!["true".into()] }, 60)).await);
+        done(&lab.change(watch("false", WatchBeat::Command { argv: vec!["false".into()] }, 60)).await);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        lab.sh("systemctl stop ssh.socket ssh.service 2>/dev/null; sleep 1; systemctl start ssh.service");
+        lab.reconnect().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for id in ["connect", "write", "true", "false"] {
+            done(&lab.change(Change::EndWatch { id: id.into() }).await);
+        }
+        let seen = lab.watched("connect").await.unwrap();
+        let dark = seen.beats.windows(2).map(|pair| pair[1].ended_ms - pair[0].ended_ms).max().unwrap();
+        assert!(seen.beats.len() > 40 && (900..5000).contains(&dark), "{} beats, dark for {dark} ms", seen.beats.len());
+        assert!(seen.now_ms >= seen.beats.last().unwrap().ended_ms && seen.beats.iter().all(|beat| beat.ended_ms >= beat.begun_ms));
+        assert!(lab.watched("true").await.unwrap().beats.len() > 10);
+        assert_eq!(lab.watched("false").await.unwrap().beats, []);
+
+        // Every record that was acknowledged is in its place.
+        let seen = lab.watched("write").await.unwrap();
+        let Ok(Seen::Content(Some(content))) = lab.link.look(vec![Look::Content { path: "/srv/beats/.beat".into(), limit: 1 << 20 }]).await.unwrap().remove(0) else { panic!() };
+        assert!(seen.beats.len() > 20, "{seen:?}");
+        for beat in &seen.beats {
+            let at = beat.number as usize * arcus_node::RECORD;
+            assert_eq!(content.bytes.reveal().get(at..at + arcus_node::RECORD), Some(arcus_node::record(tag, beat.number).as_slice()), "record {}", beat.number);
+        }
+        // A file that is there already is nobody's to write.
+        let said = lab.change(watch("other", write(), 60)).await;
+        assert!(matches!(&said, Outcome::Failed(failure) if failure.message.contains("/srv/beats/.beat cannot be made")), "{said:?}");
+        lab.sh("test -s /srv/beats/.beat");
+        for id in ["connect", "write", "true", "false", "other"] {
+            done(&lab.change(Change::ForgetWatch { id: id.into() }).await);
+        }
+        // Nobody comes for it: it ends by itself, and takes with it what it wrote.
+        done(&lab.change(watch("alone", write(), 2)).await);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert_eq!(lab.sh("ls -A /srv/beats /var/lib/arcus/test/watches; systemctl list-units --all --plain --no-legend 'arcus-watch*'"), "/srv/beats:\n\n/var/lib/arcus/test/watches:\n");
+
+        // What is under way is noted, and taken away by whom it belongs to.
+        let note = DrillNote {
+            run: "r1".into(),
+            plugin: "gateway-keepalived".into(),
+            drill: "vip-stop".into(),
+            fault: "stop".into(),
+            node: "one".into(),
+            what: Some("keepalived.service".into()),
+            timer: Some("drill-vip-stop".into()),
+            observers: vec![("one".into(), "address".into())],
+            operator: "eva@desk".into(),
+            since: 1,
+        };
+        done(&lab.change(Change::NoteDrill(note.clone())).await);
+        done(&lab.change(Change::ForgetDrill { run: "r0".into() }).await);
+        assert_eq!(lab.noted().await, Some(note));
+        done(&lab.change(Change::ForgetDrill { run: "r1".into() }).await);
+        assert_eq!(lab.noted().await, None);
     });
 }
 
@@ -295,5 +426,98 @@ fn a_full_disk_is_told() {
         assert_eq!(code(&outcome), "node.no-space", "{outcome:?}");
         assert_eq!(lab.sh("ls /etc/big /etc/.arcus-* 2>/dev/null || true"), "");
         done(&lab.change(file("/etc/big", "fits")).await);
+    });
+}
+
+#[test]
+fn a_held_unit_starts_neither_by_hand_nor_by_a_boot() {
+    use ServiceAction::{Enable, Hold, Release, Start, Stop};
+    with_lab(async |lab| {
+        lab.sh("echo one >/etc/t.conf");
+        done(&lab.change(file("/etc/systemd/system/t.service", UNIT)).await);
+        done(&lab.change(service(&[Enable, Start])).await);
+        done(&lab.change(service(&[Hold, Stop])).await);
+        let fact = lab.service(&[]).await.unwrap();
+        assert!(fact.held && !fact.active && fact.enabled && !fact.masked, "{fact:?}");
+        assert_ne!(lab.sh("systemctl start t.service; echo $?").trim(), "0");
+        // What a boot does.
+        lab.sh("systemctl daemon-reload; systemctl start multi-user.target || true");
+        assert!(!lab.service(&[]).await.unwrap().active);
+        done(&lab.change(service(&[Release, Start])).await);
+        let fact = lab.service(&[]).await.unwrap();
+        assert!(!fact.held && fact.active && fact.enabled && !fact.stale, "{fact:?}");
+        assert_eq!(lab.sh("ls -d /etc/systemd/system/t.service.d 2>/dev/null || true"), "");
+    });
+}
+
+#[test]
+fn a_folder_bound_over_itself_is_read_only_and_what_is_not_to_be_mounted_is_not() {
+    with_lab(async |lab| {
+        let mount = |live, source: &str, fstype: &str, options: &[&str], over| Change::Mount {
+            live,
+            source: source.into(),
+            target: "/srv/shared".into(),
+            fstype: fstype.into(),
+            options: options.iter().map(|option| (*option).to_owned()).collect(),
+            persist: true,
+            over,
+        };
+        let mounts = async || match lab.link.look(vec![Look::Probe(Probe::Mounts)]).await.unwrap().remove(0) {
+            Ok(Seen::Fact(Fact::Mounts(mounts))) => mounts.into_iter().filter(|mount| mount.target == "/srv/shared").collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        lab.sh("mkdir /srv/shared && echo old >/srv/shared/a");
+        let seal = || mount(true, "/srv/shared", "none", &["bind", "ro"], Over::Files);
+        done(&lab.change(seal()).await);
+        done(&lab.change(seal()).await);
+        let seen = mounts().await;
+        assert!(seen.len() == 1 && seen[0].live && seen[0].source == "/srv/shared" && seen[0].options.contains(&"ro".into()) && seen[0].fstab.is_some(), "{seen:?}");
+        assert_ne!(lab.sh("echo new 2>/dev/null >/srv/shared/a; echo $?").trim(), "0");
+        // The new one in its place; what it covers stays.
+        let new = |live| mount(live, "new", "tmpfs", if live { &["size=1m"][..] } else { &["size=1m", "noauto"] }, Over::Mount("/srv/shared".into()));
+        done(&lab.change(new(true)).await);
+        assert_eq!(lab.sh("findmnt -n -o SOURCE /srv/shared").trim(), "new");
+        assert_eq!(lab.sh("grep -c /srv/shared /etc/fstab").trim(), "1");
+        // Unmounted, and a boot leaves it so.
+        done(&lab.change(new(false)).await);
+        let seen = mounts().await;
+        assert!(seen.len() == 1 && !seen[0].live && seen[0].fstab.as_ref().is_some_and(|options| options.contains(&"noauto".into())), "{seen:?}");
+        assert_eq!(lab.sh("mount -a; cat /srv/shared/a").trim(), "old");
+        // Somebody else's is not unmounted for it.
+        lab.sh("mount -t tmpfs other /srv/shared");
+        assert_eq!(code(&lab.change(new(false)).await), "mount.foreign");
+    });
+}
+
+#[test]
+fn a_tree_is_copied_by_a_job_that_goes_on_without_us() {
+    with_lab(async |lab| {
+        lab.sh("mkdir -p /srv/from /srv/to /var/lib/memory; for n in 1 2 3; do echo $n >/srv/from/$n; done");
+        let copy = |receipt: &str| Change::CopyTree {
+            id: format!("copy-{receipt}:one"),
+            source: "/srv/from".into(),
+            target: "/srv/to".into(),
+            mirror: true,
+            compare: true,
+            receipt: format!("/var/lib/memory/{receipt}"),
+        };
+        done(&lab.change(copy("a")).await);
+        let ended = async |id: &str| loop {
+            match lab.job(id).await {
+                Some(job) if !job.running => break (job.status, String::from_utf8_lossy(&job.tail).into_owned()),
+                _ => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        };
+        let (status, said) = ended("copy-a:one").await;
+        assert_eq!(status, Some(0), "{said}");
+        assert!(said.contains("through: 3 files"), "{said}");
+        assert!(lab.sh("cat /var/lib/memory/a").contains("source: /srv/from\ntarget: /srv/to\nfiles: 3\n"));
+        assert_eq!(lab.sh("cat /srv/to/3").trim(), "3");
+        // The target has no room.
+        lab.sh("mount -t tmpfs -o size=1m small /srv/to && head -c 4M /dev/urandom >/srv/from/big");
+        done(&lab.change(copy("b")).await);
+        let (status, said) = ended("copy-b:one").await;
+        assert!(status == Some(1) && said.contains("/srv/to is too small"), "{status:?} {said}");
+        assert_eq!(lab.sh("ls /var/lib/memory /srv/to").split_whitespace().collect::<Vec<_>>(), ["/srv/to:", "/var/lib/memory:", "a"]);
     });
 }

@@ -121,9 +121,16 @@ pub enum Verb {
     Verify(Verify),
     /// What is open, who works on it, what can be reached
     Status,
-    /// Break something on purpose, and see the cluster bear it
-    #[command(subcommand)]
+    /// Break something on purpose, see the cluster bear it, and take it back
     Drill(Drill),
+    /// Make good a change of members that stopped half-way, so that those who were there before go on
+    Mend(Carry),
+    /// Move the shared directory to another storage, as `storage` in the cluster file says
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Nodes of the cluster
+    #[command(subcommand)]
+    Node(Node),
     /// Take the lock away from a run that is gone
     Unlock(Unlock),
     /// What earlier runs did
@@ -203,14 +210,54 @@ pub struct Verify {
     pub no_wait: bool,
 }
 
+/// How a plan that is not the file's is carried out.
+#[derive(Debug, Args)]
+pub struct Carry {
+    /// Do not ask. Approves nothing that is destroyed
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout
+    #[arg(long, value_name = "RISK")]
+    pub accept: Vec<String>,
+    /// Change things although many nodes cannot be reached
+    #[arg(long)]
+    pub despite_unreachable: bool,
+}
+
 #[derive(Debug, Subcommand)]
-pub enum Drill {
-    /// Let the virtual address move, and measure how long it is gone
-    Vip(DrillVip),
+pub enum Migrate {
+    /// Copy, freeze, compare, switch, thaw; or go on with it
+    Start(Carry),
+    /// Where it stands: phase, who may write, how far, the way back
+    Status,
+    /// Back to the old storage: at once before the switch is through, by a migration in the other direction after it
+    Rollback(Carry),
+    /// Let go of the old storage: no way back
+    Confirm(Carry),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Node {
+    /// Take a compute node or a gateway out: its work moved away, the others without it, then the machine. Of managers and
+    /// storage nodes: how it is done by hand, with the real values
+    Remove {
+        /// The node, as in the cluster file
+        #[arg(value_name = "NODE")]
+        node: String,
+        #[command(flatten)]
+        carry: Carry,
+    },
 }
 
 #[derive(Debug, Args)]
-pub struct DrillVip {
+pub struct Drill {
+    /// What: vip, gateway, storage, manager, all, or the beginning of a drill's name, e.g. vip-stop. `back` takes back what an earlier
+    /// run left open, and does nothing else
+    #[arg(value_name = "WHAT", required = true)]
+    pub what: Vec<String>,
+    /// Measure from there: a node of the cluster, or `controller`, this machine. What few can see is seen from one of them
+    #[arg(long, value_name = "NODE")]
+    pub vantage: Option<String>,
     /// Also cut the power: the program that does it, called as `COMMAND off|on NODE`. Split into words; no shell is involved
     #[arg(long, value_name = "COMMAND")]
     pub power_hook: Option<String>,
@@ -238,14 +285,104 @@ pub struct Log {
 
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
-    /// The plugins that come with this Arcus, and those of the cluster file
+    /// The plugins that come with this Arcus, and those of third parties in this cluster
     List,
-    /// What a plugin is, and everything it asks to be allowed
+    /// What a plugin is, and everything it asks to be allowed; runs no code of it
     Inspect {
         /// Name of a plugin, or path of a component
         #[arg(value_name = "NAME|PATH", value_hint = ValueHint::FilePath)]
         plugin: String,
     },
+    /// Put a third party's plugin beside the cluster file, and pin it in arcus.lock
+    Add {
+        /// A component, or a folder with one in it
+        #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+        source: PathBuf,
+    },
+    /// Show what a third party's plugin asks to be allowed in this cluster, and allow it
+    Approve {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        plugin: String,
+        /// Allow the component with this sha256 without asking
+        #[arg(long, value_name = "SHA256")]
+        digest: Option<String>,
+    },
+    /// Put another version of a plugin in its place; it must be approved again
+    Update(PluginUpdate),
+    /// Remove a plugin's pin and approvals
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        plugin: String,
+    },
+    /// For authors: a crate to begin with
+    New(PluginNew),
+    /// For authors: compile a plugin's crate to a component, with its manifest in it
+    Build {
+        /// The crate
+        #[arg(value_name = "FOLDER", default_value = ".", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+        /// Without network
+        #[arg(long)]
+        offline: bool,
+    },
+    /// For authors: try a component on a fake cluster, in the sandbox that apply uses
+    Test(PluginTest),
+}
+
+#[derive(Debug, Args)]
+pub struct PluginTest {
+    /// The component, or a folder with one in it
+    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    pub component: PathBuf,
+    /// What machines and programs there are; without it, that is guessed from the manifest
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub world: Option<PathBuf>,
+    /// So many orders in which nodes fall silent
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub seeds: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginNew {
+    /// What it is for
+    #[arg(long, value_enum)]
+    pub concern: NewConcern,
+    /// How it is called
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Folder of the SDK in Arcus' sources, or URL of their git repository
+    #[arg(long, value_name = "PATH|URL", value_hint = ValueHint::DirPath)]
+    pub sdk: String,
+}
+
+/// What a plugin can be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NewConcern {
+    /// A directory that nodes share
+    Storage,
+    /// A network between containers
+    Network,
+    /// An address that users come in by
+    Gateway,
+    /// What all the rest is for
+    Platform,
+    /// Whether machines can become a cluster
+    Preflight,
+}
+
+#[derive(Debug, Args)]
+pub struct PluginUpdate {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub plugin: String,
+    /// The component, or a folder with one in it; without it, where it came from
+    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    pub source: Option<PathBuf>,
+    /// Accept a risk: lower-version, other-source
+    #[arg(long, value_name = "RISK")]
+    pub accept: Vec<String>,
 }
 
 /// Forms of output.

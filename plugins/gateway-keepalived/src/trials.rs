@@ -1,6 +1,7 @@
-//! Drills: the present holder stops, is cut off, or loses power; how long the address is gone is measured from the operator's machine.
+//! Drills: the present holder stops, is cut off, loses power, or its gateway process alone is killed; how long the address does not
+//! serve is measured from the operator's machine, or from a node of their choice.
 
-use crate::config::Config;
+use crate::config::{Config, Health};
 use crate::plan::Gates;
 use crate::ring::Ring;
 use crate::{conf, holder};
@@ -8,6 +9,8 @@ use arcus_sdk::prelude::*;
 
 /// Milliseconds between two beats.
 const EVERY: u32 = 20;
+/// Seconds beyond the longest blackout for which a gateway stays cut off: what took over is seen to last.
+const SETTLES: u32 = 8;
 /// sshd listens on every address of a node, the virtual one too.
 const SSH: u16 = 22;
 
@@ -31,7 +34,8 @@ pub fn trials(cluster: &Cluster<Config>, ring: &Ring) -> Result<Vec<Drill>, Prob
         return Err(problem("vip.holders", message).help("see `arcus verify`"));
     };
     let other = ring.nodes().find(|node| node.name != present.name).expect("a ring of two has another");
-    let beat = beat(cluster, other, &address);
+    let served = served(cluster, other, &address);
+    let beat = served.beat(&cluster.config, &address);
     let (stop, loss) = limits(&cluster.config, ring.advert);
 
     let controller = Node { name: "controller".into(), address: String::new(), roles: vec![], labels: vec![] };
@@ -42,24 +46,53 @@ pub fn trials(cluster: &Cluster<Config>, ring: &Ring) -> Result<Vec<Drill>, Prob
             .recovers("holder", other, holder::asked(ring), format!("the best gateway, and no other, holds {address}"), 30)
             .drill()
     };
-    Ok(vec![
+    let mut drills = vec![
         drill(Trial::stop("vip-stop", title("stop keepalived on"), present, conf::UNIT), stop),
-        drill(Trial::isolate("vip-isolate", title("cut off"), present), loss),
+        drill(Trial::isolate("vip-isolate", title("cut off"), present, loss.div_ceil(1000) + SETTLES), loss),
         drill(Trial::power("vip-power", title("take the power of"), present), loss),
-    ])
+    ];
+    // The gateway's process alone: the machine and its keepalived live on, and only the health check can tell. Only what is asked at the
+    // users' port shows it: ssh answers on.
+    if let (Some(unit), Some(_), Served::Users) = (&cluster.handed.demands.gateway_unit, &ring.check, served) {
+        let trial = Trial::kill("gateway-kill", title(&format!("kill {unit} on")), present, unit);
+        drills.push(drill(trial, unwell(&cluster.config.health) + loss));
+    }
+    Ok(drills)
 }
 
-/// What answers at the address now: the users' port, else ssh.
-fn beat(cluster: &Cluster<Config>, from: &Node, address: &str) -> Beat {
-    let port = cluster.config.port;
-    let (users, ssh) = (probe::reach(address, port), probe::reach(address, SSH));
+/// What answers at the address now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    Users,
+    Ssh,
+    Nothing,
+}
+
+impl Served {
+    fn beat(self, config: &Config, address: &str) -> Beat {
+        match self {
+            Served::Users => connect(address, config.port),
+            Served::Ssh => connect(address, SSH),
+            Served::Nothing => ping(address),
+        }
+    }
+}
+
+/// The users' port, else ssh.
+fn served(cluster: &Cluster<Config>, from: &Node, address: &str) -> Served {
+    let (users, ssh) = (probe::reach(address, cluster.config.port), probe::reach(address, SSH));
     let mut batch = cluster.batch();
     let ticket = batch.one(from, (users, ssh));
     match batch.send().take(ticket) {
-        (Known(Reachability::Open), _) => connect(address, port),
-        (_, Known(Reachability::Open)) => connect(address, SSH),
-        _ => ping(address),
+        (Known(Reachability::Open), _) => Served::Users,
+        (_, Known(Reachability::Open)) => Served::Ssh,
+        _ => Served::Nothing,
     }
+}
+
+/// Milliseconds until the health check has been bad often enough: it may have looked right before, and the last look may take its time.
+fn unwell(health: &Health) -> u32 {
+    1000 * health.interval * (health.fall + 1)
 }
 
 /// Milliseconds that the address may be gone, after a clean stop and after a loss: what VRRP takes by its own rules, and some for

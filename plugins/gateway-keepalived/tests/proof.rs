@@ -152,7 +152,7 @@ fn drills_are_about_the_present_holder() {
     let wanted = |node: &str| {
         vec![
             ("vip-stop".to_owned(), Fault::Stop((node.to_owned(), UNIT.to_owned())), 300),
-            ("vip-isolate".to_owned(), Fault::Isolate(node.to_owned()), 1200),
+            ("vip-isolate".to_owned(), Fault::Isolate((node.to_owned(), 10)), 1200),
             ("vip-power".to_owned(), Fault::Power(node.to_owned()), 1200),
         ]
     };
@@ -167,6 +167,10 @@ fn drills_are_about_the_present_holder() {
     assert_eq!(beat(&lab), Beat::Connect((VIP.into(), 80)));
     let watch = &lab.drills().unwrap()[0].watches[0];
     assert_eq!((watch.observer.as_str(), watch.every_ms), ("controller", 20));
+    // The gateway's process alone: only where it is what answers, for ssh answers on without it.
+    let kill = lab.drills().unwrap().into_iter().find(|drill| drill.id == "gateway-kill").expect("the gateway's process serves users");
+    assert_eq!(kill.fault, Fault::Kill(("manage02".into(), "rbd-gateway.service".into())));
+    assert_eq!((&kill.watches[0].beat, kill.watches[0].at_most_ms), (&Beat::Connect((VIP.into(), 80)), 7200));
 
     let slow = converged(fixture(2, r#"{"vip": "10.99.0.100/24", "version": 2}"#));
     assert_eq!(slow.drills().unwrap().iter().map(|drill| drill.watches[0].at_most_ms).collect::<Vec<_>>(), [1500, 4000, 4000]);
@@ -239,4 +243,18 @@ fn a_drill_is_over_when_the_address_is_at_home() {
     // The unwell are not the best.
     lab.world().machine("manage01").memory.insert("unwell".into(), String::new());
     assert_eq!(unmet(recovered(&lab, "")), "manage01 holds 10.99.0.100, manage02 should");
+}
+
+#[test]
+fn a_killed_gateway_has_borne_it_once_the_address_is_with_a_healthy_one() {
+    let lab = converged(ha());
+    lab.world().machine("manage01").listen(80, "rbd-gateway");
+    let kill = lab.drills().unwrap().into_iter().find(|drill| drill.id == "gateway-kill").unwrap();
+    assert!(lab.missing(&kill.recovers).is_empty());
+    lab.world().machine("manage01").memory.insert("unwell".into(), String::new());
+    assert_eq!(lab.missing(&kill.recovers), ["manage01 holds 10.99.0.100, manage02 should"]);
+    lab.world().pass(1);
+    assert!(lab.missing(&kill.recovers).is_empty(), "the address is with the best of the healthy");
+    lab.world().machine("manage01").memory.remove("unwell");
+    assert_eq!(lab.missing(&kill.recovers), ["manage02 holds 10.99.0.100, manage01 should"], "it has yet to come back");
 }

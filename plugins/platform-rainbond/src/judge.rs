@@ -92,7 +92,10 @@ fn version(cluster: In, case: &Case<'_>) -> Judged {
     let line = Version::of_grctl(&said.text());
     let line = line.or_else(|| case.get::<Output>(1).ok().and_then(|help| Version::of_help(&help.text())));
     match line {
-        Some(line) if line == cluster.config.version.word() => met(),
+        Some(line) if line == cluster.config.version.word() => match crate::member::cannot_add(cluster, Version::patch(&said.text())) {
+            Some(problem) => will_fail(problem),
+            None => met(),
+        },
         Some(line) => will_fail(
             problem("rainbond.version-differs", format!("the installer is of Rainbond {line}, the file asks for {}", cluster.config.version))
                 .at("/version")

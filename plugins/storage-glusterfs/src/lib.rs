@@ -2,10 +2,12 @@
 
 mod config;
 mod layout;
+mod leave;
 mod mounting;
 mod plan;
 mod pool;
 mod proof;
+mod trials;
 mod volume;
 
 use arcus_sdk::prelude::*;
@@ -33,6 +35,13 @@ impl Plugin for Gluster {
             .on("options", volume::is_set)
             .on("start", volume::is_started)
             .on("mount", mounting::is_mounted)
+            .on("released", leave::is_released)
+            .on("served", trials::is_served)
+            .on("healed", trials::is_whole)
+    }
+
+    fn leave(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
+        leave::plan(cluster, node, plan)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {
@@ -41,6 +50,13 @@ impl Plugin for Gluster {
             Err(problems) => problems.into_iter().for_each(|problem| checks.problem(problem)),
         }
         Ok(())
+    }
+
+    fn drills(cluster: &Cluster<Config>) -> Result<Vec<Drill>, Problem> {
+        match config::read(cluster) {
+            Ok(layout) => Ok(trials::trials(cluster, &layout)),
+            Err(mut problems) => Err(problems.swap_remove(0)),
+        }
     }
 }
 

@@ -133,12 +133,17 @@ pub struct Verified {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Fault {
-    /// Stop this unit on this node; started again.
+    /// Stop this unit on this node; started again. One of the manifest's services.
     #[cfg_attr(feature = "host", component(name = "stop"))]
     Stop((crate::types::NodeName, String)),
-    /// Cut this node off from all others; a timer on the node undoes it.
+    /// Kill all that runs in this unit on this node, and let nobody start it; started again. The machine lives on. One of the
+    /// manifest's services, or the unit that the platform's demand calls the gateway's.
+    #[cfg_attr(feature = "host", component(name = "kill"))]
+    Kill((crate::types::NodeName, String)),
+    /// Cut this node off from all others for so many seconds, 5 to 120: longer than the goals under it take. A timer on the node
+    /// undoes it; nobody can reach it to do so earlier.
     #[cfg_attr(feature = "host", component(name = "isolate"))]
-    Isolate(crate::types::NodeName),
+    Isolate((crate::types::NodeName, u32)),
     /// This node loses power: only by the operator's hook (BMC, hypervisor, lab).
     #[cfg_attr(feature = "host", component(name = "power"))]
     Power(crate::types::NodeName),
@@ -149,15 +154,19 @@ pub enum Fault {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Beat {
-    /// ICMP echo to this address.
+    /// ICMP echo to this address. (A crashed machine's kernel may still answer: a connect says more.)
     #[cfg_attr(feature = "host", component(name = "ping"))]
     Ping(String),
     /// TCP connect to address and port.
     #[cfg_attr(feature = "host", component(name = "connect"))]
     Connect((String, u16)),
-    /// Append and fsync to this file; removed afterwards.
+    /// Write a record to a new file in this directory, and sync it. Every record that was acknowledged must be there afterwards;
+    /// then the file is removed. Below a path that the manifest may write.
     #[cfg_attr(feature = "host", component(name = "write"))]
     Write(String),
+    /// This read-only command of the manifest ends with status 0, within five seconds.
+    #[cfg_attr(feature = "host", component(name = "query"))]
+    Query(crate::facts::Query),
 }
 
 /// A beat from an observer. The longest time between two beats that got through is the blackout.
@@ -168,9 +177,14 @@ pub struct Watch {
     /// `id`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// `observer`.
+    /// A node, or `controller`: the operator's machine, which only `ping` and `connect` can be seen from. The operator may choose
+    /// another observer: any node for those two, one of `others` for the rest.
     #[cfg_attr(feature = "host", component(name = "observer"))]
     pub observer: crate::types::NodeName,
+    /// Nodes that can take the observer's place. What a `write` wrote must be read by each of them afterwards, so there it must
+    /// not be empty.
+    #[cfg_attr(feature = "host", component(name = "others"))]
+    pub others: Vec<crate::types::NodeName>,
     /// `beat`.
     #[cfg_attr(feature = "host", component(name = "beat"))]
     pub beat: crate::checks::Beat,
@@ -187,7 +201,7 @@ pub struct Watch {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Drill {
-    /// `id`.
+    /// Stable, begins with what it is about: `vip-stop`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
     /// `title`.
@@ -196,11 +210,15 @@ pub struct Drill {
     /// `fault`.
     #[cfg_attr(feature = "host", component(name = "fault"))]
     pub fault: crate::checks::Fault,
-    /// Run from before the fault until after the last goal.
+    /// Run from before the fault until after the last goal. The first is the one that is reported.
     #[cfg_attr(feature = "host", component(name = "watches"))]
     pub watches: Vec<crate::checks::Watch>,
-    /// Waits whose goals must be met under the fault, and again after it was taken back.
+    /// Waits whose goals must be met under the fault, and again after it was taken back. Under the fault, requests to the node
+    /// that was silenced are left out.
     #[cfg_attr(feature = "host", component(name = "recovers"))]
     pub recovers: Vec<crate::actions::Step>,
+    /// Waits whose goals must be met after it was taken back only: copies that were made whole again.
+    #[cfg_attr(feature = "host", component(name = "heals"))]
+    pub heals: Vec<crate::actions::Step>,
 }
 

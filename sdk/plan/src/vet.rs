@@ -1,5 +1,7 @@
 //! Every step and every question is checked against the manifest before anything is shown or asked.
 
+mod drill;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use arcus_contract::actions::{Action, Desired, Step};
@@ -9,6 +11,8 @@ use arcus_contract::types::{Node, Problem, Role};
 
 use crate::manifest::Manifest;
 use crate::pattern;
+
+pub use drill::drill;
 
 /// Never readable, whatever is granted: these answer metadata only.
 const PRIVATE: [&str; 9] = [
@@ -97,7 +101,7 @@ pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
         Err(Problem {
             code: "node.denied".into(),
             message: format!("{} may not look at this: it has no {permission}", manifest.name),
-            help: Some(format!("its manifest would have to ask for it; `arcus plugin inspect {}` shows what it asks for", manifest.name)),
+            help: Some(format!("its manifest does not ask for it, so nobody approved it; for a version that does: `arcus plugin approve {}`", manifest.name)),
             node: Some(request.node.clone()),
             pointer: None,
             retryable: false,
@@ -172,6 +176,18 @@ fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<Str
             write(&copy.receipt);
             if !may_read(manifest, &copy.source) {
                 deny(Some(format!("grant.read = {:?}", copy.source)), format!("it may not read {}", copy.source));
+            }
+        }
+        Action::Fetch(fetch) => {
+            if !may_read(manifest, &fetch.path) {
+                deny(Some(format!("grant.read = {:?}", fetch.path)), format!("it may not read {}", fetch.path));
+            }
+            if is_private(&fetch.path) {
+                deny(None, format!("{} is read by nobody", fetch.path));
+            }
+            let ok = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+            if fetch.name.is_empty() || fetch.name.len() > 100 || fetch.name.starts_with('.') || !fetch.name.bytes().all(ok) {
+                deny(None, format!("{:?} is no name for a file to keep", fetch.name));
             }
         }
         Action::File(file) => {
@@ -252,6 +268,7 @@ pub fn kind(action: &Action) -> &'static str {
         Action::Command(_) => "command",
         Action::Job(_) => "job",
         Action::CopyTree(_) => "copy-tree",
+        Action::Fetch(_) => "fetch",
         Action::Wait => "wait",
         Action::Later(_) => "later",
         Action::Call(_) => "call",

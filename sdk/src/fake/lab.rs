@@ -2,6 +2,7 @@
 
 use super::answer::{answer, plain_answer};
 use super::perform::perform;
+use super::subject::Subject;
 use super::world::World;
 use crate::{Gateway, Migration, Network, Platform, Plugin, Preflight, Storage, guest, host};
 use arcus_contract::actions::{Action, Desired, Step};
@@ -10,7 +11,7 @@ use arcus_contract::facts::{Answer, Request};
 use arcus_contract::handoffs::{GatewayOffer, Handed, Input, NetworkOffer, PlatformDemand, StorageOffer};
 use arcus_contract::types::Problem;
 use arcus_plan::envelope::Envelope;
-use arcus_plan::likeness::Contents;
+use arcus_plan::likeness::{Contents, Kept, digest};
 use arcus_plan::manifest::{Manifest, Secret};
 use arcus_plan::sequence::{Sequence, State};
 use arcus_plan::standing::{Standing, looks, standing};
@@ -47,7 +48,11 @@ impl Fixture {
     /// # Panics
     /// When the manifest does not read.
     pub fn new(manifest: &str, config: impl Into<String>, world: World) -> Self {
-        let manifest = Manifest::from_toml(manifest).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(Manifest::from_toml(manifest).unwrap_or_else(|error| panic!("{error}")), config, world)
+    }
+
+    /// The same, from a manifest that was read already.
+    pub fn of(manifest: Manifest, config: impl Into<String>, world: World) -> Self {
         let value = |(name, secret): (&String, &Secret)| {
             let mut value = format!("value-of-{name}-0123456789abcdef").into_bytes();
             if let Secret::Generated { length, .. } = secret {
@@ -95,7 +100,7 @@ impl Fixture {
     }
 }
 
-type PlanFn = fn(Input) -> Result<Desired, Vec<Problem>>;
+type PlanFn = Rc<dyn Fn(Input) -> Result<Desired, Vec<Problem>>>;
 type JudgeFn = fn(Input, Vec<Weighing>, Vec<Seen>) -> Vec<Verdict>;
 
 /// A plugin at work on a fake cluster.
@@ -209,6 +214,10 @@ impl<P> Lab<P> {
         Lab { world, fixture, plan, judge, crash: None, hurried: None, plugin: std::marker::PhantomData }
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.fixture.manifest.name
+    }
+
     /// The world as it is now.
     pub fn world(&self) -> RefMut<'_, World> {
         self.world.borrow_mut()
@@ -277,10 +286,10 @@ impl<P> Lab<P> {
 
 }
 
-impl<P: Plugin> Lab<P> {
+impl<P: Subject> Lab<P> {
     /// A plugin on the fixture's world.
     pub fn new(fixture: Fixture) -> Self {
-        Self::around(fixture, guest::plan::<P>, guest::judge::<P>)
+        Self::around(fixture, Rc::new(P::plan), P::judge)
     }
 
     /// The plan, vetted as the host would.
@@ -292,7 +301,7 @@ impl<P: Plugin> Lab<P> {
     }
 
     fn planned(&self) -> Result<(Desired, Vec<Problem>), Trouble> {
-        let (desired, unanswered) = self.call(self.plan);
+        let (desired, unanswered) = self.call(|input| (self.plan)(input));
         let desired = desired.map_err(Trouble::Refused)?;
         vet::plan(&self.fixture.manifest, &self.world.borrow().nodes, &desired)
             .map_err(|denials| Trouble::Denied(denials.iter().map(ToString::to_string).collect()))?;
@@ -527,7 +536,7 @@ impl<P: Plugin> Lab<P> {
     pub fn verify(&self) -> Result<Verified, Trouble> {
         let mut left = 600_u64;
         loop {
-            let verified = self.call(guest::verify::<P>).0.map_err(Trouble::Refused)?;
+            let verified = self.call(P::verify).0.map_err(Trouble::Refused)?;
             let pending = |check: &Check| if let Outcome::Pending(seconds) = check.outcome { Some(u64::from(seconds).max(1)) } else { None };
             match verified.checks.iter().filter_map(pending).min() {
                 Some(seconds) if seconds <= left => {
@@ -539,16 +548,60 @@ impl<P: Plugin> Lab<P> {
         }
     }
 
-    /// The plugin's drills.
+    /// The plugin's drills, vetted as the host would.
+    ///
+    /// # Errors
+    /// `Refused` by the plugin, `Denied` by the manifest.
+    pub fn drills(&self) -> Result<Vec<Drill>, Trouble> {
+        let drills = self.call(P::drills).0.map_err(Trouble::Refused)?;
+        let unit = self.fixture.handed.demands.gateway_unit.as_deref();
+        let nodes = self.world.borrow().nodes.clone();
+        let denials = drills.iter().filter_map(|drill| vet::drill(&self.fixture.manifest, &nodes, unit, drill).err()).flatten();
+        let denied: Vec<String> = denials.map(|denial| denial.to_string()).collect();
+        if denied.is_empty() { Ok(drills) } else { Err(Trouble::Denied(denied)) }
+    }
+
+    /// What is missing of these waits of a drill now, as far as the nodes that answer can tell. Empty: they are met.
+    pub fn missing(&self, waits: &[Step]) -> Vec<String> {
+        let mut waits = waits.to_vec();
+        // The host leaves out what the silenced node would be asked.
+        let world = self.world.borrow();
+        waits.iter_mut().filter_map(|step| step.goal.as_mut()).for_each(|goal| goal.requests.retain(|request| world.at(&request.node).reachable));
+        drop(world);
+        let judged = self.judged(&waits).into_iter().flatten();
+        judged
+            .filter_map(|(verdict, _)| match verdict {
+                Verdict::Met => None,
+                Verdict::Unmet(what) => Some(what),
+                Verdict::Failed(problem) => Some(problem.message),
+            })
+            .collect()
+    }
+}
+
+impl<P: Plugin> Lab<P> {
+    /// What the plugin says is half-done.
     ///
     /// # Errors
     /// `Refused`.
-    pub fn drills(&self) -> Result<Vec<Drill>, Trouble> {
-        self.call(guest::drills::<P>).0.map_err(Trouble::Refused)
+    pub fn unfinished(&self) -> Result<Vec<Problem>, Trouble> {
+        self.call(guest::unfinished::<P>).0.map_err(Trouble::Refused)
     }
 
-    pub(super) fn name(&self) -> &str {
-        &self.fixture.manifest.name
+    /// From now on plans are those of the cluster file.
+    pub fn planning(&mut self) {
+        self.plan = Rc::new(guest::plan::<P>);
+    }
+
+    /// From now on plans make good what stopped half-way.
+    pub fn mending(&mut self) {
+        self.plan = Rc::new(guest::mend::<P>);
+    }
+
+    /// From now on plans take this node out.
+    pub fn removing(&mut self, node: &str) {
+        let node = node.to_owned();
+        self.plan = Rc::new(move |input| guest::leave::<P>(input, &node));
     }
 }
 
@@ -597,19 +650,19 @@ impl<P: Platform> Lab<P> {
 /// # Errors
 /// `Refused`.
 pub fn inspect<P: Preflight>(fixture: Fixture) -> Result<Vec<Check>, Trouble> {
-    let lab = Lab::<P>::around(fixture, |_| Err(vec![]), |_, _, _| vec![]);
+    let lab = Lab::<P>::around(fixture, Rc::new(|_| Err(vec![])), |_, _, _| vec![]);
     lab.call(guest::inspect::<P>).0.map_err(Trouble::Refused)
 }
 
 impl<P: Migration> Lab<P> {
     /// From now on plans lead back to the old storage.
     pub fn rolling_back(mut self) -> Self {
-        self.plan = guest::rollback::<P>;
+        self.plan = Rc::new(guest::rollback::<P>);
         self
     }
     /// From now on plans let go of the old storage.
     pub fn confirming(mut self) -> Self {
-        self.plan = guest::confirm::<P>;
+        self.plan = Rc::new(guest::confirm::<P>);
         self
     }
 }
@@ -637,5 +690,9 @@ impl Contents for Named {
         let world = self.world.borrow();
         let file = world.machines.get(node).filter(|machine| machine.reachable).and_then(|_| world.read(node, path));
         file.map(|file| file.content.clone())
+    }
+    fn kept(&self, node: &str, name: &str) -> Option<Kept> {
+        let kept = self.world.borrow().kept.get(&(node.to_owned(), name.to_owned())).cloned()?;
+        Some(Kept { sha256: digest(&kept), size: kept.len() as u64 })
     }
 }

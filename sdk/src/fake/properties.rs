@@ -1,24 +1,24 @@
 //! What every plugin must keep; see [`crate::properties`].
 
 use super::lab::{Fixture, Lab, Report, Trouble};
-use crate::Plugin;
+use super::subject::Subject;
 use arcus_contract::actions::{Action, Step};
 use arcus_contract::checks::{Check, Outcome, Verified};
 use std::collections::BTreeSet;
 
 /// A run that must get to the end.
-fn done<P: Plugin>(lab: &mut Lab<P>, when: &str) -> Report {
+fn done<P: Subject>(lab: &mut Lab<P>, when: &str) -> Report {
     let report = lab.converge().unwrap_or_else(|trouble| panic!("{} {when}: {trouble}", lab.name()));
     assert_done(lab, &report, when);
     report
 }
 
-fn assert_done<P: Plugin>(lab: &Lab<P>, report: &Report, when: &str) {
+fn assert_done<P: Subject>(lab: &Lab<P>, report: &Report, when: &str) {
     assert!(report.is_done(), "{} {when}: stops before it is done; left: {:#?}", lab.name(), report.left());
 }
 
 /// Apply, then plan is empty, whichever node is the fastest.
-pub fn apply_then_plan_is_empty<P: Plugin>(fixture: fn() -> Fixture) {
+pub fn apply_then_plan_is_empty<P: Subject>(fixture: impl Fn() -> Fixture) {
     let nodes = fixture().world.nodes;
     for fastest in nodes.iter().rev().map(Some).chain([None]) {
         let mut lab = Lab::<P>::new(fixture());
@@ -35,7 +35,7 @@ pub fn apply_then_plan_is_empty<P: Plugin>(fixture: fn() -> Fixture) {
 }
 
 /// No unit of the plan runs with something else than what the files say that the plan wrote.
-fn assert_current<P: Plugin>(lab: &Lab<P>, steps: &[Step], when: &str) {
+fn assert_current<P: Subject>(lab: &Lab<P>, steps: &[Step], when: &str) {
     let world = lab.world();
     let written: BTreeSet<(&str, &str)> = steps
         .iter()
@@ -56,7 +56,7 @@ fn assert_current<P: Plugin>(lab: &Lab<P>, steps: &[Step], when: &str) {
 }
 
 /// A run cut after any number of steps is completed by the next, and comes to the same.
-pub fn every_prefix_can_be_resumed<P: Plugin>(fixture: fn() -> Fixture) {
+pub fn every_prefix_can_be_resumed<P: Subject>(fixture: impl Fn() -> Fixture) {
     let mut whole = Lab::<P>::new(fixture());
     let steps = done(&mut whole, "from the start").performed().len();
     let wanted = whole.world().essence();
@@ -89,7 +89,7 @@ fn difference(wanted: &impl std::fmt::Debug, found: &impl std::fmt::Debug) -> St
 }
 
 /// What later rounds do was announced by the first plan, also when any one node did not answer at first.
-pub fn later_rounds_were_announced<P: Plugin>(fixture: fn() -> Fixture) {
+pub fn later_rounds_were_announced<P: Subject>(fixture: impl Fn() -> Fixture) {
     // `converge` itself holds every round against the first.
     done(&mut Lab::<P>::new(fixture()), "from the start");
     let names: Vec<String> = fixture().world.nodes.iter().map(|node| node.name.clone()).collect();
@@ -113,7 +113,7 @@ pub fn later_rounds_were_announced<P: Plugin>(fixture: fn() -> Fixture) {
 }
 
 /// The same input and answers give the same result, and looking changes nothing.
-pub fn deterministic<P: Plugin>(fixture: fn() -> Fixture) {
+pub fn deterministic<P: Subject>(fixture: impl Fn() -> Fixture) {
     let mut lab = Lab::<P>::new(fixture());
     for when in ["before apply", "after apply"] {
         let untouched = lab.world().essence();
@@ -143,11 +143,16 @@ pub fn deterministic<P: Plugin>(fixture: fn() -> Fixture) {
 
 /// Everything verified passes after apply. A service that runs with older files than there are does not, nor one that is gone, nor a
 /// node that does not answer.
-pub fn verify_is_honest<P: Plugin>(fixture: fn() -> Fixture) {
+pub fn verify_is_honest<P: Subject>(fixture: impl Fn() -> Fixture) {
     let mut lab = Lab::<P>::new(fixture());
     let report = done(&mut lab, "from the start");
     let verified = lab.verify().unwrap_or_else(|trouble| panic!("{} verify: {trouble}", lab.name()));
     assert!(!verified.checks.is_empty(), "{}: it verifies nothing", lab.name());
+    // What a drill waits for is so while nothing is broken: otherwise no drill could ever pass.
+    for drill in lab.drills().unwrap_or_else(|trouble| panic!("{} drills: {trouble}", lab.name())) {
+        let missing = lab.missing(&[drill.recovers.as_slice(), &drill.heals].concat());
+        assert!(missing.is_empty(), "{}: before the drill {} it misses already: {}", lab.name(), drill.id, missing.join("; "));
+    }
     let bad: Vec<&Check> = verified.checks.iter().filter(|check| !is_good(check)).collect();
     assert!(bad.is_empty(), "{}: after apply these checks do not pass: {bad:#?}", lab.name());
 
@@ -193,7 +198,7 @@ fn is_good(check: &Check) -> bool {
     matches!(check.outcome, Outcome::Passed | Outcome::Warned)
 }
 
-fn assert_noticed<P: Plugin>(lab: &Lab<P>, what: &str) {
+fn assert_noticed<P: Subject>(lab: &Lab<P>, what: &str) {
     let verified = lab.verify();
     let Ok(Verified { checks, .. }) = verified else { return };
     assert!(!checks.iter().all(is_good), "{}: {what}, and every check passes", lab.name());

@@ -170,6 +170,9 @@ struct Sorted<'a> {
     locks: Vec<usize>,
     secrets: Vec<(usize, String)>,
     records: Vec<(usize, String)>,
+    watches: Vec<(usize, String)>,
+    timers: Vec<usize>,
+    drills: Vec<usize>,
     commands: Vec<query::Command<'a>>,
 }
 
@@ -204,6 +207,9 @@ impl<'a> Sorted<'a> {
             Look::Lock => self.locks.push(at),
             Look::Secret(name) => self.secrets.push((at, name.clone())),
             Look::Record(run) => self.records.push((at, run.clone())),
+            Look::Watched(id) => self.watches.push((at, id.clone())),
+            Look::Timers => self.timers.push(at),
+            Look::Drill => self.drills.push(at),
         }
     }
 }
@@ -254,7 +260,7 @@ fn check(look: &Look) -> Result<(), Problem> {
             }
             Ok(())
         }
-        Look::Lock | Look::Secret(_) | Look::Record(_) => Ok(()),
+        Look::Lock | Look::Secret(_) | Look::Record(_) | Look::Watched(_) | Look::Timers | Look::Drill => Ok(()),
     }
 }
 

@@ -4,7 +4,8 @@ use arcus_contract::types::Problem;
 
 use super::{Gathering, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
 use crate::script::Piece;
-use crate::tasks::{job_folder, secret_file};
+use crate::tasks::{job_folder, secret_file, watch_folder};
+use crate::watch::{DrillNote, TimerFact, Watched};
 use crate::{Hidden, Layout, LockFact, Seen, quote};
 
 pub fn render(all: &mut Gathering, sorted: &Sorted, layout: &Layout) {
@@ -25,6 +26,21 @@ pub fn render(all: &mut Gathering, sorted: &Sorted, layout: &Layout) {
             let steps = kept(parts, id).map(|bytes| String::from_utf8_lossy(&bytes.unwrap_or_default()).lines().map(Into::into).collect());
             same(vec![at], steps.map(Seen::Record))
         });
+    }
+    if !sorted.drills.is_empty() {
+        let (id, places) = (all.ids(1), sorted.drills.clone());
+        all.line(Piece::Paths, &format!("kept {id} {}", quote::word(&format!("{}/drill", layout.state))));
+        all.parser(move |parts| same(places, drill(parts, id).map(Seen::Drill)));
+    }
+    if !sorted.timers.is_empty() {
+        let (id, places) = (all.ids(1), sorted.timers.clone());
+        all.line(Piece::DrillLook, &format!("timers {id}"));
+        all.parser(move |parts| same(places, parts.text(id).and_then(|text| timers(&text)).map(Seen::Timers)));
+    }
+    for (at, name) in sorted.watches.clone() {
+        let id = all.ids(2);
+        all.line(Piece::DrillLook, &format!("watched {id} {}", quote::word(&watch_folder(layout, &name))));
+        all.parser(move |parts| same(vec![at], watched(parts, id).map(Seen::Watched)));
     }
     for (at, id_of_step) in sorted.jobs.clone() {
         let id = all.ids(1);
@@ -61,6 +77,34 @@ fn lock(parts: &Parts, id: u32) -> Result<LockFact, Problem> {
     let Some(_run) = lines.next() else { return Ok(LockFact { epoch, owner: None, idle_s: 0 }) };
     let owner = serde_json::from_str(lines.next().unwrap_or_default()).map_err(|_| nonsense())?;
     Ok(LockFact { epoch, owner: Some(owner), idle_s })
+}
+
+fn drill(parts: &Parts, id: u32) -> Result<Option<DrillNote>, Problem> {
+    let Some(bytes) = kept(parts, id)? else { return Ok(None) };
+    let nonsense = || problem("node.nonsense", "the note of a drill on this node cannot be read", false);
+    let text = String::from_utf8(bytes).map_err(|_| nonsense())?;
+    serde_json::from_str(text.lines().nth(1).unwrap_or_default()).map(Some).map_err(|_| nonsense())
+}
+
+fn timers(text: &str) -> Result<Vec<TimerFact>, Problem> {
+    let mut lines = text.lines();
+    let now: u64 = lines.next().and_then(|line| line.split('.').next()?.trim().parse().ok()).ok_or_else(|| unreadable(text))?;
+    lines
+        .map(|line| {
+            let (due, unit) = line.split_once(' ').ok_or_else(|| unreadable(line))?;
+            // One that was left behind by a version that noted no hour is overdue in any case.
+            Ok(TimerFact { unit: unit.to_owned(), left_s: due.parse::<u64>().unwrap_or(0).saturating_sub(now) })
+        })
+        .collect()
+}
+
+fn watched(parts: &Parts, id: u32) -> Result<Option<Watched>, Problem> {
+    let head = parts.get(id)?;
+    if head.status == 20 {
+        return Ok(None);
+    }
+    let log = parts.text(id + 1)?;
+    crate::watch::parse(&head.text(), &log).map(Some).ok_or_else(|| problem("node.nonsense", "what the observer saw cannot be read", false))
 }
 
 fn job(parts: &Parts, id: u32) -> Result<Option<JobFact>, Problem> {

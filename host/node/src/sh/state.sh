@@ -55,3 +55,12 @@ keep_secret() {
     mv -nT "$S/secrets/.new" "$1" || failed state.failed "$1 cannot be written"
   fi
 }
+# note_drill FEED
+note_drill() {
+  "$1" | tee "$S/drill.new" >/dev/null && mv -f "$S/drill.new" "$S/drill" || { rm -f "$S/drill.new"; failed state.failed "$S/drill cannot be written"; }
+}
+# forget_drill RUN
+forget_drill() {
+  R=; { read -r R <"$S/drill"; } 2>/dev/null
+  [ "$R" != "$1" ] || rm -f -- "$S/drill"
+}

@@ -69,6 +69,7 @@ mod tests {
         Status {
             cluster: "demo".into(),
             open: vec!["eva@desk is at `apply`, run r7, last sign of life 4 s ago".into()],
+            drills: vec![],
             holder: None,
             nodes: BTreeMap::from([
                 ("manage01".into(), NodeStatus { reached: true, roles: vec!["manage".into(), "gateway".into()], system: Some("debian 12, Linux 6.1".into()), trouble: None }),

@@ -5,8 +5,11 @@ mod completion;
 mod drill;
 mod init;
 mod log;
+mod mend;
+mod migrate;
+mod node;
 mod plan;
-mod plugin;
+pub mod plugin;
 mod preflight;
 mod schema;
 mod status;
@@ -18,7 +21,7 @@ pub mod verify;
 use arcus_engine::Fault;
 
 use crate::cli::Context;
-use crate::cli::args::{Drill, Plugin, Verb};
+use crate::cli::args::{Node, Verb};
 use crate::cli::work::block_on;
 
 /// Does it. Commands that wait for nobody need no runtime, and start in no time.
@@ -32,11 +35,13 @@ pub fn run(context: &Context, verb: Verb) -> Result<(), Fault> {
         Verb::Apply(args) => block_on(apply::run(context, &args)),
         Verb::Verify(args) => block_on(verify::run(context, &args)),
         Verb::Status => block_on(status::run(context)),
-        Verb::Drill(Drill::Vip(args)) => block_on(drill::run(context, &args)),
+        Verb::Drill(args) => block_on(drill::run(context, &args)),
+        Verb::Mend(args) => block_on(mend::run(context, &args)),
+        Verb::Migrate(verb) => block_on(migrate::run(context, &verb)),
+        Verb::Node(Node::Remove { node, carry }) => block_on(node::remove(context, &node, &carry)),
         Verb::Unlock(args) => block_on(unlock::run(context, &args)),
         Verb::Log(args) => log::run(context, &args),
-        Verb::Plugin(Plugin::List) => plugin::list(context),
-        Verb::Plugin(Plugin::Inspect { plugin }) => plugin::inspect(context, &plugin),
+        Verb::Plugin(verb) => plugin::run(context, verb),
         Verb::Schema => schema::run(context),
         Verb::Completion { shell } => completion::run(context, shell),
     }
