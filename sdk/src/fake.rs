@@ -35,6 +35,8 @@ mod machine;
 mod perform;
 #[doc(hidden)]
 pub mod properties;
+#[doc(hidden)]
+pub mod subject;
 mod world;
 
 pub use lab::{Fixture, Lab, Report, Round, Trouble, inspect};

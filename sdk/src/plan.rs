@@ -4,7 +4,7 @@ use crate::ask::Look;
 use crate::goal::Goals;
 use crate::{Explain, problem};
 use arcus_contract::actions::{
-    Action, Command, Desired, Directory, Disruption, Goal, Later, Mount, Need, Package, Service, Step,
+    Action, Command, Desired, Directory, Disruption, Fetch, Goal, Later, Mount, Need, Package, Service, Step,
 };
 use arcus_contract::facts::Request;
 use arcus_contract::files::{File, Part, Piece};
@@ -68,6 +68,7 @@ impl Plan {
             Part::Whole => format!("write {}", file.path),
             Part::Block(marker) => format!("write block {marker} in {}", file.path),
             Part::Line(key) => format!("write line {key} in {}", file.path),
+            Part::Hosts => format!("write names in {}", file.path),
         };
         self.add(verb, node, title, Action::File(file), 60)
     }
@@ -95,7 +96,7 @@ impl Plan {
     pub fn service(&mut self, verb: &str, node: &Node, unit: impl Into<String>) -> Planned {
         let name = unit.into();
         let title = format!("run {name}");
-        let service = Service { name, running: true, enabled: true, newer_than: Vec::new(), reload: false };
+        let service = Service { name, running: true, enabled: true, held: false, newer_than: Vec::new(), reload: false };
         self.add(verb, node, title, Action::Service(service), 120)
     }
 
@@ -144,6 +145,13 @@ impl Plan {
     pub fn later(&mut self, verb: &str, node: &Node, why: impl Into<String>, kinds: &[&str]) -> Planned {
         let later = Later { why: why.into(), kinds: kinds.iter().map(ToString::to_string).collect() };
         self.add(verb, node, verb.replace('-', " "), Action::Later(later), 0)
+    }
+
+    /// Copies a file of the node to the operator's side, under this name below `.arcus/kept/`.
+    pub fn fetch(&mut self, verb: &str, node: &Node, path: impl Into<String>, name: impl Into<String>) -> Planned {
+        let fetch = Fetch { path: path.into(), name: name.into() };
+        let title = format!("fetch {} as {}", fetch.path, fetch.name);
+        self.add(verb, node, title, Action::Fetch(fetch), 600)
     }
 
     /// Any other action (copy-tree, call), with a title and the seconds it may take.
@@ -236,6 +244,7 @@ pub(crate) fn kind(action: &Action) -> &'static str {
         Action::Command(_) => "command",
         Action::Job(_) => "job",
         Action::CopyTree(_) => "copy-tree",
+        Action::Fetch(_) => "fetch",
         Action::Wait => "wait",
         Action::Later(_) => "later",
         Action::Call(_) => "call",
@@ -413,6 +422,10 @@ impl Planned {
     pub fn stopped(self) -> Self {
         self.service("stopped", |service| service.running = false)
             .change(|draft| draft.step.title = draft.step.title.replacen("run ", "stop ", 1))
+    }
+    /// Of a service: not running, and nobody can start it, nor a reboot, until a step of this service that does not say so.
+    pub fn held(self) -> Self {
+        self.stopped().service("held", |service| service.held = true).change(|draft| draft.step.title = draft.step.title.replacen("stop ", "stop and hold ", 1))
     }
     /// Of a service: not started at boot.
     pub fn disabled(self) -> Self {

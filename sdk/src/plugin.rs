@@ -3,7 +3,7 @@
 use crate::{Checks, Cluster, Goals, Plan};
 use arcus_contract::checks::Drill;
 use arcus_contract::handoffs::{GatewayOffer, NetworkOffer, PlatformDemand, StorageOffer};
-use arcus_contract::types::Problem;
+use arcus_contract::types::{Node, Problem};
 use serde::de::DeserializeOwned;
 
 /// What every plugin but preflight does. Implemented by an empty type: nothing is remembered between calls.
@@ -22,6 +22,24 @@ pub trait Plugin: Sized + 'static {
 
     /// Looks, changes nothing, can fail. Must not claim what no node answered.
     fn verify(cluster: &Cluster<Self::Config>, checks: &mut Checks) -> Result<(), Problem>;
+
+    /// What is half-done; `arcus status` opens with it. Must not claim what no node answered.
+    fn unfinished(cluster: &Cluster<Self::Config>) -> Result<Vec<Problem>, Problem> {
+        let _ = cluster;
+        Ok(Vec::new())
+    }
+
+    /// What must be made good at once where a change of members stopped half-way; see `wit/lifecycle.wit`.
+    fn mend(cluster: &Cluster<Self::Config>, plan: &mut Plan) -> Result<(), Problem> {
+        let _ = (cluster, plan);
+        Ok(())
+    }
+
+    /// What takes this node out of the cluster; see `wit/lifecycle.wit`.
+    fn leave(cluster: &Cluster<Self::Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
+        let _ = (cluster, node, plan);
+        Ok(())
+    }
 
     /// What `arcus drill` may try; see [`crate::Trial`]. Asked right before, so it may look who holds what.
     fn drills(cluster: &Cluster<Self::Config>) -> Result<Vec<Drill>, Problem> {

@@ -41,7 +41,7 @@ fn change(plugin: &str, step: &Step, seen: &[Answer], contents: &dyn Contents, t
             });
             // A part leaves mode and owner to whoever owns the rest.
             let (mode, owner, group) = match (&file.part, fact) {
-                (Part::Block(_) | Part::Line(_), Some(fact)) => (fact.mode, fact.owner.clone(), fact.group.clone()),
+                (Part::Block(_) | Part::Line(_) | Part::Hosts, Some(fact)) => (fact.mode, fact.owner.clone(), fact.group.clone()),
                 _ => (file.mode, file.owner.clone(), file.group.clone()),
             };
             Change::WriteFile {
@@ -69,6 +69,10 @@ fn change(plugin: &str, step: &Step, seen: &[Answer], contents: &dyn Contents, t
                 _ => None,
             };
             let mut actions = Vec::new();
+            let held = fact.is_some_and(|fact| fact.held);
+            if held != service.held && (service.held || fact.is_some()) {
+                actions.push(if service.held { ServiceAction::Hold } else { ServiceAction::Release });
+            }
             if fact.is_none_or(|fact| fact.enabled != service.enabled) {
                 actions.push(if service.enabled { ServiceAction::Enable } else { ServiceAction::Disable });
             }
@@ -84,6 +88,7 @@ fn change(plugin: &str, step: &Step, seen: &[Answer], contents: &dyn Contents, t
             Change::Service { name: service.name.clone(), actions }
         }
         Action::Mount(mount) => Change::Mount {
+            live: mount.live,
             source: mount.source.clone(),
             target: mount.target.clone(),
             fstype: mount.fstype.clone(),
@@ -108,7 +113,15 @@ fn change(plugin: &str, step: &Step, seen: &[Answer], contents: &dyn Contents, t
             again: true,
         },
         Action::Wait => Change::Nothing,
-        Action::CopyTree(_) | Action::Call(_) | Action::Later(_) => {
+        Action::CopyTree(copy) => Change::CopyTree {
+            id: job_id(plugin, &step.id),
+            source: copy.source.clone(),
+            target: copy.target.clone(),
+            mirror: copy.mirror,
+            compare: copy.compare,
+            receipt: copy.receipt.clone(),
+        },
+        Action::Fetch(_) | Action::Call(_) | Action::Later(_) => {
             return Err(problem(step, "action.unserved", format!("this Arcus does not perform a {}", arcus_plan::vet::kind(&step.action))));
         }
     })

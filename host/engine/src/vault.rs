@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arcus_node::Hidden;
-use arcus_plan::likeness::Contents;
+use arcus_plan::likeness::{Contents, Kept};
 use arcus_plan::manifest::{Manifest, Secret};
 
 use crate::fault::{Fault, Kind};
@@ -24,6 +24,7 @@ pub struct Vault {
     bindings: Bindings,
     artifacts: Mutex<HashMap<String, Option<Arc<Vec<u8>>>>>,
     generated: Mutex<HashMap<String, Generated>>,
+    kept: Mutex<HashMap<(String, String), Kept>>,
 }
 
 #[derive(Default)]
@@ -51,7 +52,7 @@ pub enum Known {
 impl Vault {
     /// Nothing read yet.
     pub fn new(bindings: Bindings) -> Self {
-        Self { bindings, artifacts: Mutex::default(), generated: Mutex::default() }
+        Self { bindings, artifacts: Mutex::default(), generated: Mutex::default(), kept: Mutex::default() }
     }
 
     /// The name under which a node keeps a plugin's secret.
@@ -118,6 +119,15 @@ impl Vault {
         Ok(Hidden::from(value))
     }
 
+    /// Notes what was fetched from a node under a name.
+    pub fn keep(&self, node: &str, name: &str, kept: Kept) {
+        self.kept.lock().expect("no panic while held").insert((node.to_owned(), name.to_owned()), kept);
+    }
+
+    fn kept(&self, node: &str, name: &str) -> Option<Kept> {
+        self.kept.lock().expect("no panic while held").get(&(node.to_owned(), name.to_owned())).cloned()
+    }
+
     /// The operator's value for a secret.
     fn bound(&self, plugin: &str, name: &str) -> Option<Hidden> {
         let secrets = &self.bindings.secrets;
@@ -159,6 +169,10 @@ impl Contents for Held<'_> {
 
     fn artifact(&self, name: &str) -> Option<Vec<u8>> {
         self.vault.artifact(name).map(|bytes| bytes.to_vec())
+    }
+
+    fn kept(&self, node: &str, name: &str) -> Option<Kept> {
+        self.vault.kept(node, name)
     }
 
     fn node_file(&self, node: &str, path: &str) -> Option<Vec<u8>> {

@@ -6,6 +6,9 @@
 pub enum Export {
     Plan,
     Judge,
+    Unfinished,
+    Mend,
+    Leave,
     Verify,
     Drills,
     Demands,
@@ -18,9 +21,12 @@ pub enum Export {
 }
 
 impl Export {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Plan,
         Self::Judge,
+        Self::Unfinished,
+        Self::Mend,
+        Self::Leave,
         Self::Verify,
         Self::Drills,
         Self::Demands,
@@ -37,6 +43,9 @@ impl Export {
         match self {
             Self::Plan => ("lifecycle", "plan"),
             Self::Judge => ("lifecycle", "judge"),
+            Self::Unfinished => ("lifecycle", "unfinished"),
+            Self::Mend => ("lifecycle", "mend"),
+            Self::Leave => ("lifecycle", "leave"),
             Self::Verify => ("lifecycle", "verify"),
             Self::Drills => ("lifecycle", "drills"),
             Self::Demands => ("platform", "demands"),

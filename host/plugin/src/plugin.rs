@@ -116,6 +116,23 @@ impl Plugin {
         self.desired(Export::Plan, asker, input).await
     }
 
+    /// What is half-done.
+    pub async fn unfinished(&self, asker: impl Asker + 'static, input: &Input) -> Result<Vec<Problem>, Failure> {
+        self.ask_freely(Export::Unfinished, asker, input).await
+    }
+
+    /// What must be made good where a change of members stopped half-way.
+    pub async fn mend(&self, asker: impl Asker + 'static, input: &Input) -> Result<Desired, Failure> {
+        self.desired(Export::Mend, asker, input).await
+    }
+
+    /// What takes a node out of the cluster.
+    pub async fn leave(&self, asker: impl Asker + 'static, input: &Input, node: &str) -> Result<Desired, Failure> {
+        let (given,): Given<Desired> = self.call(Export::Leave, Some(Arc::new(asker)), (input, node)).await?;
+        let desired = self.settle(Export::Leave, given)?;
+        self.at_most(Export::Leave, desired)
+    }
+
     /// Migration: back to the old storage.
     pub async fn rollback(&self, asker: impl Asker + 'static, input: &Input) -> Result<Desired, Failure> {
         self.desired(Export::Rollback, asker, input).await
@@ -153,6 +170,10 @@ impl Plugin {
 
     async fn desired(&self, export: Export, asker: impl Asker + 'static, input: &Input) -> Result<Desired, Failure> {
         let desired: Desired = self.ask_freely(export, asker, input).await?;
+        self.at_most(export, desired)
+    }
+
+    fn at_most(&self, export: Export, desired: Desired) -> Result<Desired, Failure> {
         let limit = self.0.sandbox.options.limits.steps;
         if desired.steps.len() > limit {
             let message = format!("its plan has {} steps, of {limit} at most", desired.steps.len());

@@ -285,7 +285,9 @@ fn exports(component: &Component, pre: &InstancePre<Guest>) -> Result<HashMap<Ex
         let Some((_, instance)) = component.get_export(None, name.as_str()) else { continue };
         let Some((ComponentItem::ComponentFunc(ty), index)) = component.get_export(Some(&instance), function) else { continue };
         let checked = match export {
-            Export::Plan | Export::Rollback | Export::Confirm => ty.typecheck::<(&Input,), (Result<Desired, Problems>,)>(&types),
+            Export::Plan | Export::Mend | Export::Rollback | Export::Confirm => ty.typecheck::<(&Input,), (Result<Desired, Problems>,)>(&types),
+            Export::Leave => ty.typecheck::<(&Input, &str), (Result<Desired, Problems>,)>(&types),
+            Export::Unfinished => ty.typecheck::<(&Input,), (Result<Vec<Problem>, Problems>,)>(&types),
             Export::Judge => ty.typecheck::<(&Input, &[Weighing], &[Seen]), (Vec<Verdict>,)>(&types),
             Export::Verify => ty.typecheck::<(&Input,), (Result<Verified, Problems>,)>(&types),
             Export::Drills => ty.typecheck::<(&Input,), (Result<Vec<Drill>, Problems>,)>(&types),

@@ -41,7 +41,7 @@ pub struct Directory {
     pub group: String,
 }
 
-/// Satisfied: as `running` and `enabled` say, and started (or reloaded) since each path last changed.
+/// Satisfied: as `running`, `enabled` and `held` say, and started (or reloaded) since each path last changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
@@ -55,6 +55,10 @@ pub struct Service {
     /// `enabled`.
     #[cfg_attr(feature = "host", component(name = "enabled"))]
     pub enabled: bool,
+    /// Nobody can start it, neither by hand nor by a reboot, until a service step says otherwise. Not with `running`.
+    /// Unlike masking this works for units in /etc too, and leaves what the operator masked alone.
+    #[cfg_attr(feature = "host", component(name = "held"))]
+    pub held: bool,
     /// Files it reads at start. The host looks at times on the node, not at memory: a crash between
     /// writing the file and restarting is made good by the next run.
     #[cfg_attr(feature = "host", component(name = "newer-than"))]
@@ -80,11 +84,15 @@ pub enum Over {
     Files,
 }
 
-/// Satisfied: live and in fstab (where `persist`) with this source, type and options.
+/// Satisfied: live (where `live`) and in fstab (where `persist`) with this source, type and options.
+/// A bind mount has the option `bind`, a directory as its source and `none` as its type; it may be its own target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Mount {
+    /// False: not mounted now, and unmounted if it is; with `persist` and the option `noauto` a reboot keeps it so.
+    #[cfg_attr(feature = "host", component(name = "live"))]
+    pub live: bool,
     /// `source`.
     #[cfg_attr(feature = "host", component(name = "source"))]
     pub source: String,
@@ -123,7 +131,8 @@ pub struct Command {
 
 /// Satisfied: the receipt is there and names this source and target. Who goes back must remove it (`absent`)
 /// before anything else, or the next attempt skips the copy and loses what was written in between.
-/// Both trees are on the step's node. Keeps mode, owner, times, links, xattrs, ACLs, holes.
+/// Both trees are on the step's node, where rsync must be installed. Keeps mode, owner, times, links, xattrs, ACLs,
+/// holes. Runs as a job: it outlives the run, and tells its progress. Refused where the target has not enough space.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
@@ -137,12 +146,27 @@ pub struct CopyTree {
     /// Remove what the source does not have.
     #[cfg_attr(feature = "host", component(name = "mirror"))]
     pub mirror: bool,
-    /// Compare everything afterwards, by content; a difference fails the step.
+    /// Compare everything afterwards; a difference fails the step. Content is read in full on both sides, now or by an
+    /// earlier copy of these trees, if nothing of the file has changed since. False: the source may change meanwhile.
     #[cfg_attr(feature = "host", component(name = "compare"))]
     pub compare: bool,
     /// File on this node, outside both trees: written last, with counts and digests.
     #[cfg_attr(feature = "host", component(name = "receipt"))]
     pub receipt: String,
+}
+
+/// Copies a file of the step's node to the operator's side, below `.arcus/kept/`, with mode 0600: a snapshot before something that
+/// puts at risk what it holds. Satisfied: what was kept last under this name is what the file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+#[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
+pub struct Fetch {
+    /// `path`.
+    #[cfg_attr(feature = "host", component(name = "path"))]
+    pub path: String,
+    /// Letters, digits, `.`, `_` and `-`. Earlier files of the name stay.
+    #[cfg_attr(feature = "host", component(name = "name"))]
+    pub name: String,
 }
 
 /// A step that cannot be told yet.
@@ -210,6 +234,9 @@ pub enum Action {
     /// `copy-tree`.
     #[cfg_attr(feature = "host", component(name = "copy-tree"))]
     CopyTree(crate::actions::CopyTree),
+    /// `fetch`.
+    #[cfg_attr(feature = "host", component(name = "fetch"))]
+    Fetch(crate::actions::Fetch),
     /// Does nothing: holds back what comes after it until its goal is met. Without a goal: a mere join.
     #[cfg_attr(feature = "host", component(name = "wait"))]
     Wait,
@@ -292,8 +319,8 @@ pub struct Step {
     /// Unique in the plugin, and the same in every plan for the same thing: `mount:web1`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// Where it runs. Steps of one node run one at a time, the first ready one in the order of the plan. What must
-    /// not run before something else says so in `after` or `needs`.
+    /// Where it runs. Steps of one node run one at a time, the first ready one in the order of the plan; but jobs of no group about
+    /// different nodes run side by side. What must not run before something else says so in `after` or `needs`.
     #[cfg_attr(feature = "host", component(name = "node"))]
     pub node: crate::types::NodeName,
     /// The node it is about, where that is another: a manager that adds a compute node. `--limit` and reports go by it.

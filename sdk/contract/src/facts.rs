@@ -342,7 +342,7 @@ pub struct DirectoryFact {
 }
 
 /// `active` is systemd's `active` only; `masked` units cannot be started. `since-s`: seconds since it became
-/// active, 0 when it is not. `stale`: it runs, but its unit file or one of `newer-than` was changed after it
+/// active, 0 when it is not. `held`: by a service step; it cannot be started either. `stale`: it runs, but its unit file or one of `newer-than` was changed after it
 /// started (or last reloaded through Arcus).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -357,6 +357,9 @@ pub struct ServiceFact {
     /// `masked`.
     #[cfg_attr(feature = "host", component(name = "masked"))]
     pub masked: bool,
+    /// `held`.
+    #[cfg_attr(feature = "host", component(name = "held"))]
+    pub held: bool,
     /// `failed`.
     #[cfg_attr(feature = "host", component(name = "failed"))]
     pub failed: bool,

@@ -283,8 +283,8 @@ impl Manifest {
 }
 
 /// Cases of `action` that a grant can name.
-pub const ACTIONS: [&str; 11] = [
-    "package", "directory", "file", "absent", "service", "mount", "unmount", "command", "job", "copy-tree", "call",
+pub const ACTIONS: [&str; 12] = [
+    "package", "directory", "file", "absent", "service", "mount", "unmount", "command", "job", "copy-tree", "fetch", "call",
 ];
 
 /// Programs that run other programs: allowed only with every word literal.

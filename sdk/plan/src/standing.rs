@@ -40,6 +40,7 @@ pub fn looks(step: &Step) -> Vec<Request> {
         Action::CopyTree(copy) => {
             vec![Probe::File(FileProbe { path: copy.receipt.clone(), content: CONTENT_LIMIT })]
         }
+        Action::Fetch(fetch) => vec![Probe::File(FileProbe { path: fetch.path.clone(), content: 0 })],
         Action::Command(_) | Action::Job(_) | Action::Wait | Action::Later(_) | Action::Call(_) => Vec::new(),
     };
     probes.into_iter().map(|probe| Request { node: step.node.clone(), probe }).collect()
@@ -120,6 +121,9 @@ fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Res
             let Some(fact) = fact else {
                 return if wanted.running || wanted.enabled { open("no such unit yet") } else { done };
             };
+            if wanted.running && wanted.held {
+                return Ok(Standing::Refused(problem(step, "service.held-running", format!("{} cannot run and be held at once", wanted.name))));
+            }
             if fact.masked && wanted.running {
                 return Ok(Standing::Refused(problem(
                     step,
@@ -129,6 +133,9 @@ fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Res
             }
             if fact.active != wanted.running {
                 return open(if wanted.running { "not running" } else { "running" });
+            }
+            if fact.held != wanted.held {
+                return open(if wanted.held { "anybody can start it" } else { "it is held" });
             }
             if fact.enabled != wanted.enabled {
                 return open(if wanted.enabled { "not enabled" } else { "enabled" });
@@ -153,6 +160,13 @@ fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Res
             _ => open("no receipt"),
         },
         // Only their goals tell.
+        (Action::Fetch(fetch), [Fact::File(fact)]) => match (fact, contents.kept(&step.node, &fetch.name)) {
+            (None, _) => open("there is nothing to fetch yet"),
+            (Some(_), None) => open("not fetched yet"),
+            // Of very large files the node gives no digest.
+            (Some(fact), Some(kept)) if fact.sha256 == kept.sha256 || (fact.sha256.is_empty() && fact.size_bytes == kept.size) => done,
+            (Some(_), Some(_)) => open("what was fetched is older"),
+        },
         (Action::Command(_) | Action::Job(_) | Action::Wait | Action::Call(_), []) => done,
         _ => Err(problem(step, "answer.shape", "an answer of another kind than was asked for".into())),
     }
@@ -166,7 +180,9 @@ fn names(receipt: &[u8], path: &str) -> bool {
 fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Option<u64>) -> Standing {
     use arcus_contract::actions::Over;
     let refused = |message: String, help: &str| Standing::Refused(Problem { help: Some(help.into()), ..problem(step, "mount.foreign", message) });
-    let same = |mount: &&Mounted| mount.source == wanted.source && same_type(&mount.fstype, &wanted.fstype);
+    // What is bound has the type of what it lies on.
+    let bound = wanted.options.iter().any(|option| option == "bind");
+    let same = |mount: &&Mounted| mount.source == wanted.source && (bound || same_type(&mount.fstype, &wanted.fstype));
     let replaced = |mount: &&Mounted| matches!(&wanted.over, Over::Mount(source) if *source == mount.source);
     let here = |mount: &&Mounted| mount.target == wanted.target;
 
@@ -179,13 +195,16 @@ fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Opti
                 "{} on {} {is} {} ({}), not {} ({}): Arcus does not cover or replace it",
                 wanted.target, step.node, mount.source, mount.fstype, wanted.source, wanted.fstype
             );
-            return refused(message, "if nobody needs it any more, unmount it and take its line out of /etc/fstab");
+            let help = "if nobody needs it any more, unmount it and take its line out of /etc/fstab; a shared directory is moved to another storage with `arcus migrate`";
+            return refused(message, help);
         }
     }
     match live {
+        None if !wanted.live => {}
+        Some(_) if !wanted.live => return Standing::Open("mounted".into()),
         None if entries.is_some_and(|entries| entries > 0) && wanted.over == Over::Nothing => {
             let message = format!("{} on {} holds files and nothing is mounted there: mounting would hide them", wanted.target, step.node);
-            return refused(message, "move them to another place");
+            return refused(message, "move them to another place; a shared directory is moved to another storage with `arcus migrate`");
         }
         None => return Standing::Open("not mounted".into()),
         Some(mount) if !same(&mount) => return Standing::Open(format!("{} is mounted", mount.source)),

@@ -128,6 +128,7 @@ fn service(world: &World, node: &str, wanted: &ServiceProbe) -> Option<ServiceFa
         active: unit.active,
         enabled: unit.enabled,
         masked: unit.masked,
+        held: unit.held,
         failed: unit.failed,
         since_s: if unit.active { world.now - unit.started } else { 0 },
         stale: unit.active && stale,

@@ -71,8 +71,10 @@ pub struct Unit {
     pub active: bool,
     /// It starts at boot.
     pub enabled: bool,
-    /// It must not be started.
+    /// The operator forbade its start.
     pub masked: bool,
+    /// A service step forbade its start.
+    pub held: bool,
     /// It tried to run and failed.
     pub failed: bool,
     /// When it was started or last reloaded.
@@ -172,6 +174,12 @@ impl Machine {
         }
     }
 
+    /// The place on its own disk that is meant, where the longest mount above it is a directory bound there.
+    pub(super) fn unbound(&self, path: &str) -> Option<String> {
+        let mount = self.mounted_above(path).filter(|mount| mount.options.iter().any(|option| option == "bind"))?;
+        Some(format!("{}{}", mount.source, &path[mount.target.len()..]))
+    }
+
     /// What is mounted on the longest mount point above this path, if it is more than the machine's own disk.
     pub(super) fn mounted_above(&self, path: &str) -> Option<&Mounted> {
         let above = |target: &str| path == target || path.strip_prefix(target).is_some_and(|rest| rest.starts_with('/'));
@@ -181,14 +189,20 @@ impl Machine {
 
     pub(super) fn mount(&mut self, wanted: &Mount) {
         self.unmount(&wanted.target);
+        if !wanted.live && !wanted.persist {
+            return;
+        }
+        let has = |option: &str| wanted.options.iter().any(|have| have == option);
+        let mut options = vec![if has("ro") { "ro".to_owned() } else { "rw".to_owned() }];
+        options.extend(has("bind").then(|| "bind".to_owned()));
         self.mounts.push(Mounted {
             source: wanted.source.clone(),
             target: wanted.target.clone(),
             fstype: wanted.fstype.clone(),
-            options: vec!["rw".into()],
-            size_bytes: 100 << 30,
-            free_bytes: 90 << 30,
-            live: true,
+            options,
+            size_bytes: if wanted.live { 100 << 30 } else { 0 },
+            free_bytes: if wanted.live { 90 << 30 } else { 0 },
+            live: wanted.live,
             fstab: wanted.persist.then(|| wanted.options.clone()),
         });
     }

@@ -57,7 +57,9 @@ pub(super) fn perform(world: &mut World, contents: &dyn Contents, step: &Step) -
         }
         Action::Service(wanted) => service(world, node, wanted),
         Action::Mount(wanted) => {
-            world.mounts(node, wanted)?;
+            if wanted.live {
+                world.mounts(node, wanted)?;
+            }
             world.directory(node, &wanted.target);
             world.machine(node).mount(wanted);
             Ok(())
@@ -70,6 +72,12 @@ pub(super) fn perform(world: &mut World, contents: &dyn Contents, step: &Step) -
         Action::Job(command) => job(world, contents, step, command),
         Action::CopyTree(copy) => {
             copy_tree(world, node, copy);
+            Ok(())
+        }
+        Action::Fetch(fetch) => {
+            let Some(file) = world.read(node, &fetch.path) else { return Err(format!("{} is not there", fetch.path)) };
+            let content = file.content.clone();
+            world.kept.insert((node.to_owned(), fetch.name.clone()), content);
             Ok(())
         }
         Action::Wait => Ok(()),
@@ -105,7 +113,7 @@ fn write(world: &mut World, contents: &dyn Contents, node: &str, wanted: &File) 
     }
     let changed = world.later();
     let (mode, owner, group) = match (&wanted.part, &current) {
-        (Part::Block(_) | Part::Line(_), Some(current)) => (current.mode, current.owner.clone(), current.group.clone()),
+        (Part::Block(_) | Part::Line(_) | Part::Hosts, Some(current)) => (current.mode, current.owner.clone(), current.group.clone()),
         _ => (wanted.mode, wanted.owner.clone(), wanted.group.clone()),
     };
     world.put(node, &wanted.path, Document { content, mode, owner, group, changed });
@@ -125,7 +133,7 @@ fn service(world: &mut World, node: &str, wanted: &Service) -> Result<(), String
     if unit.masked && wanted.running {
         return Err(format!("{} is masked", wanted.name));
     }
-    world.machine(node).unit(&wanted.name).enabled = wanted.enabled;
+    (world.machine(node).unit(&wanted.name).enabled, world.machine(node).unit(&wanted.name).held) = (wanted.enabled, wanted.held);
     let newer = |path: &String| world.read(node, path).is_some_and(|file| file.changed > unit.started);
     let own = format!("/etc/systemd/system/{}", wanted.name);
     let stale = wanted.newer_than.iter().chain([&own]).any(newer);

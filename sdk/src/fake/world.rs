@@ -24,6 +24,8 @@ pub struct World {
     pub memory: BTreeMap<String, String>,
     /// Seconds. Every change is later than the one before; waiting lets it go on.
     pub now: u64,
+    /// What was fetched to the operator's side, by node and name.
+    pub kept: BTreeMap<(String, String), Vec<u8>>,
     /// Files of what is mounted, by source (and node, where it is a disk of one).
     pub(super) volumes: BTreeMap<String, BTreeMap<String, Document>>,
     pub(super) packages: BTreeMap<String, Package>,
@@ -171,6 +173,7 @@ impl World {
         let machine = self.at(node);
         match machine.mounted_above(path) {
             None => machine.files.get(path),
+            Some(_) if machine.unbound(path).is_some() => machine.files.get(&machine.unbound(path)?),
             Some(mount) => self.volumes.get(&volume(node, &mount.source))?.get(path.strip_prefix(&mount.target)?),
         }
     }
@@ -242,6 +245,9 @@ impl World {
     }
 
     fn files_at(&mut self, node: &str, path: &str) -> (&mut BTreeMap<String, Document>, String) {
+        if let Some(path) = self.at(node).unbound(path) {
+            return (&mut self.machine(node).files, path);
+        }
         let mounted = self.at(node).mounted_above(path);
         match mounted.map(|mount| (volume(node, &mount.source), path[mount.target.len()..].to_owned())) {
             None => (&mut self.machine(node).files, path.to_owned()),
@@ -256,6 +262,9 @@ impl World {
             let below = files.iter().filter_map(|(path, file)| Some((path.strip_prefix(root)?.to_owned(), file.clone())));
             below.filter(|(rest, _)| rest.starts_with('/')).collect()
         };
+        if let Some(directory) = machine.unbound(directory) {
+            return relative(&machine.files, directory.trim_end_matches('/'));
+        }
         match machine.mounted_above(directory) {
             None => relative(&machine.files, directory.trim_end_matches('/')),
             Some(mount) => {

@@ -25,7 +25,7 @@ pub fn concern_functions(concern: Concern) -> Vec<(&'static str, &'static str)> 
         Concern::Platform => &[("platform", "demands")],
         Concern::Migration => &[("migration", "rollback"), ("migration", "confirm")],
     };
-    let mut all = vec![("lifecycle", "plan"), ("lifecycle", "judge"), ("lifecycle", "verify"), ("lifecycle", "drills")];
+    let mut all = ["plan", "unfinished", "mend", "leave", "judge", "verify", "drills"].map(|function| ("lifecycle", function)).to_vec();
     all.extend_from_slice(own);
     all
 }
