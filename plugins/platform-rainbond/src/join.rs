@@ -38,6 +38,9 @@ fn moved(cluster: &Cluster<Config>, seat: &Seat<'_>, nodes: &[&Node]) -> Vec<Pro
 pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &mut Plan) -> Result<(), Problem> {
     let nodes = member::joining(cluster, seat.node);
     moved(cluster, seat, &nodes).into_iter().for_each(|problem| plan.problem(problem));
+    if let Some(problem) = member::cannot_add(cluster, seat.patch) {
+        plan.problem(problem);
+    }
     let ring = etcd::look(cluster, seat);
     unlisted::plan(cluster, seat, &ring, plan);
     let (managers, others): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| member::is_manager(node));

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use arcus_sdk::contract::types::{Node, Role as FileRole};
-use arcus_sdk::Cluster;
+use arcus_sdk::{Cluster, Explain};
 
 /// A role of Rainbond. Its own `storage` role does nothing, and storage nodes are the storage plugin's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,4 +81,12 @@ pub fn is_manager(node: &Node) -> bool {
 /// Whether it runs applications.
 pub fn is_compute(node: &Node) -> bool {
     node.roles.contains(&FileRole::Compute)
+}
+
+/// A gateway on a machine of its own that this patch of the tool cannot add.
+pub fn cannot_add(cluster: &Cluster<Config>, patch: Option<u32>) -> Option<arcus_sdk::contract::types::Problem> {
+    let alone = all(cluster).into_iter().find(|node| roles(cluster, node).iter().eq([&Role::Gateway]))?;
+    let why = cluster.config.version.cannot_add_gateway(patch)?;
+    let problem = arcus_sdk::problem("rainbond.gateway-alone", format!("{} is a gateway and nothing else: {why}", alone.name)).on(alone);
+    Some(problem.help("make it a gateway on the managers, or give a newer installer"))
 }

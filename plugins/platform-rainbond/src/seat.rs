@@ -19,6 +19,8 @@ pub struct Seat<'a> {
     pub nodes: Look<Vec<Listed>>,
     /// The data centres' addresses.
     pub regions: Look<Output>,
+    /// Patch of its grctl; none where it does not say.
+    pub patch: Option<u32>,
 }
 
 /// How far the installation of the seat is.
@@ -96,7 +98,8 @@ pub fn find(cluster: &Cluster<Config>) -> Result<Seat<'_>, Problem> {
         },
         (Stage::Done, Unknown(problem)) => Unknown(problem),
     };
-    Ok(Seat { node, stage, nodes, regions })
+    let patch = version.known().and_then(|said| crate::version::Version::patch(&said.text()));
+    Ok(Seat { node, stage, nodes, regions, patch })
 }
 
 fn settle<'a>(

@@ -51,6 +51,18 @@ impl Version {
         Self::line(line.split("(default: \"").nth(1)?.split('"').next()?)
     }
 
+    /// The number behind the line, in a text such as `5.1.11-standin`. `None`: it names none.
+    pub fn patch(text: &str) -> Option<u32> {
+        let text = text.lines().find_map(|line| line.trim().strip_prefix("Rainbond grctl"))?;
+        let third = text.trim().trim_start_matches(['v', 'V']).split(['.', '-']).nth(2)?;
+        third.parse().ok()
+    }
+
+    /// Why a node that is a gateway and nothing else cannot be added by a tool of this patch.
+    pub fn cannot_add_gateway(self, patch: Option<u32>) -> Option<&'static str> {
+        (self == Version::V51 && patch.is_some_and(|patch| patch < 4)).then_some("Rainbond adds gateways on machines of their own from 5.1.4 on")
+    }
+
     /// `--role` of `grctl init`.
     pub fn init_roles(self, roles: &Roles) -> String {
         let compute = roles.contains(&Role::Compute);

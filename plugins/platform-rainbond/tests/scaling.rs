@@ -305,3 +305,15 @@ fn a_snapshot_is_never_an_old_one() {
     let is_fetch = |action: &Action| matches!(action, Action::Fetch(_));
     assert!(!lab.plan().unwrap().steps.iter().any(|step| is_fetch(&step.action)), "not once it has joined");
 }
+
+#[test]
+fn a_gateway_on_its_own_needs_a_tool_that_can_add_one() {
+    let lab = small();
+    put_node(&mut lab.world(), "edge01");
+    lab.world().memory.insert("patch".into(), "3".into());
+    let problems = refused(&lab);
+    assert_eq!(problems[0].code, "rainbond.gateway-alone");
+    assert!(problems[0].message.contains("edge01") && problems[0].message.contains("5.1.4"), "{}", problems[0].message);
+    lab.world().memory.insert("patch".into(), "4".into());
+    assert!(lab.plan().is_ok());
+}

@@ -194,7 +194,7 @@ fn grctl(world: &mut World, run: &Invocation, words: &[&str]) -> Output {
     let version = world.memory["version"].clone();
     match words {
         ["version"] if world.memory.contains_key("self-built") => run.prints("Rainbond grctl \n"),
-        ["version"] => run.prints(format!("Rainbond grctl {version}.1-5cb66ee-2019-03-21-10\n")),
+        ["version"] => run.prints(format!("Rainbond grctl {version}.{}-5cb66ee-2019-03-21-10\n", world.memory.get("patch").map_or("11", String::as_str))),
         ["init", "-h"] => {
             run.prints(format!("OPTIONS:\n   --rainbond-version value   Rainbond Install Version. default {version} (default: \"{version}\")\n"))
         }
