@@ -181,6 +181,13 @@ impl JsonSchema for Section {
                     "x-expected": "the name of a plugin, such as `glusterfs`",
                     "x-code": "bad-name",
                 },
+                "migrating-from": {
+                    "description": "Under `storage` alone: the storage the data are on now. `arcus migrate start` moves them; nothing else does.",
+                    "type": "string",
+                    "pattern": LABEL,
+                    "x-expected": "the name of a plugin, such as `nfs`",
+                    "x-code": "bad-name",
+                },
             },
             "additionalProperties": { "type": ["object", "null"], "description": "Settings of the plugin of this name." },
         })

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::diagnostic::{Diagnostic, Severity, in_order};
 use crate::document::{Document, RoleName, Section};
-use crate::model::{Cluster, Concern, Jump, Member, PluginPath, Relaxation, Ssh, Use};
+use crate::model::{Cluster, Concern, Jump, Member, Migrating, PluginPath, Relaxation, Ssh, Use};
 use crate::schema::{Checker, Finding};
 use crate::sketch::{self, Sketch};
 use crate::source::{Source, Span};
@@ -364,6 +364,7 @@ impl File {
             name: cluster.name,
             id,
             nodes: members,
+            migrating: storage.as_ref().and_then(migrating),
             storage: storage.map(|section| used(Concern::Storage, section)),
             network: network.map(|section| used(Concern::Network, section)),
             gateway: gateway.map(|section| used(Concern::Gateway, section)),
@@ -482,6 +483,35 @@ fn role_of(role: RoleName) -> Role {
         RoleName::Storage => Role::Storage,
         RoleName::Network => Role::Network,
     }
+}
+
+/// The name under `storage` that a migration comes from.
+pub(crate) const MIGRATING_FROM: &str = "migrating-from";
+/// The settings of the migration itself, under `storage`.
+pub(crate) const MIGRATION: &str = "migration";
+
+/// What moves the shared directory.
+const MOVES: &str = "migrate-storage";
+
+fn migrating(section: &Section) -> Option<Migrating> {
+    let name = section.rest.get(MIGRATING_FROM)?.as_str()?;
+    let settings = |key: &str| section.rest.get(key).filter(|value| !value.is_null()).cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    Some(Migrating {
+        from: Use {
+            concern: Concern::Storage,
+            plugin: format!("{}-{name}", Concern::Storage),
+            pointer: pointer::join("/storage", name),
+            config: settings(name),
+            name: name.to_owned(),
+        },
+        by: Use {
+            concern: Concern::Migration,
+            plugin: MOVES.to_owned(),
+            pointer: pointer::join("/storage", MIGRATION),
+            config: settings(MIGRATION),
+            name: MOVES.to_owned(),
+        },
+    })
 }
 
 fn used(concern: Concern, mut section: Section) -> Use {

@@ -28,7 +28,7 @@ mod yaml;
 pub use diagnostic::{Diagnostic, Related, Severity};
 pub use file::File;
 pub use folder::check_folder;
-pub use model::{Cluster, Concern, Jump, Member, PluginPath, Relaxation, Ssh, Use};
+pub use model::{Cluster, Concern, Jump, Member, Migrating, PluginPath, Relaxation, Ssh, Use};
 pub use schema::schema;
 pub use source::{Source, Span};
 pub use template::template;

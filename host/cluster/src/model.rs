@@ -20,6 +20,8 @@ pub struct Cluster {
     pub nodes: Vec<Member>,
     /// Shared storage.
     pub storage: Option<Use>,
+    /// The storage that the data are still on, and what moves them.
+    pub migrating: Option<Migrating>,
     /// Network between containers.
     pub network: Option<Use>,
     /// Virtual address.
@@ -37,11 +39,17 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// What the file uses, one plugin per concern.
+    /// What the file uses, one plugin per concern; while it wants a migration, also the storage that it comes from, right after the new
+    /// one, and what moves the data.
     pub fn uses(&self) -> impl Iterator<Item = &Use> {
-        [&self.storage, &self.network, &self.gateway, &self.platform]
-            .into_iter()
-            .flatten()
+        let moving = self
+            .migrating
+            .iter()
+            .flat_map(|migrating| [&migrating.from, &migrating.by]);
+        self.storage
+            .iter()
+            .chain(moving)
+            .chain([&self.network, &self.gateway, &self.platform].into_iter().flatten())
     }
 
     /// The node of that name.
@@ -105,10 +113,12 @@ pub enum Concern {
     Gateway,
     /// What all this is for.
     Platform,
+    /// From one storage to another; not chosen by a section of its own.
+    Migration,
 }
 
 impl Concern {
-    /// All of them, in the order of the file.
+    /// Those with a section, in the order of the file.
     pub const ALL: [Self; 4] = [Self::Storage, Self::Network, Self::Gateway, Self::Platform];
 
     /// The key in the file, and the first part of a plugin's name.
@@ -118,6 +128,7 @@ impl Concern {
             Self::Network => "network",
             Self::Gateway => "gateway",
             Self::Platform => "platform",
+            Self::Migration => "migrate",
         }
     }
 }
@@ -141,6 +152,15 @@ pub struct Use {
     pub config: Value,
     /// JSON Pointer to the settings, there or not: `/storage/glusterfs`.
     pub pointer: String,
+}
+
+/// A wish to move the shared directory to another storage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Migrating {
+    /// The storage it comes from.
+    pub from: Use,
+    /// The plugin that moves it.
+    pub by: Use,
 }
 
 /// A requirement that may be missed.

@@ -86,6 +86,32 @@ fn the_model() {
 }
 
 #[test]
+fn a_wish_to_move_names_both_storages_and_what_moves_them() {
+    let moving = spoiled(&[(
+        "{ use: glusterfs, ",
+        "{ use: glusterfs, migrating-from: nfs, nfs: { server: 10.99.0.11, export: /grdata }, migration: { exclude: [compute02] }, ",
+    )]);
+    let cluster = cluster(&moving);
+    let migrating = cluster.migrating.as_ref().unwrap();
+    assert_eq!(
+        (migrating.from.plugin.as_str(), migrating.from.pointer.as_str()),
+        ("storage-nfs", "/storage/nfs")
+    );
+    assert_eq!(migrating.by.config, json!({"exclude": ["compute02"]}));
+    assert_eq!(
+        cluster
+            .uses()
+            .map(|one| one.plugin.as_str())
+            .take(3)
+            .collect::<Vec<_>>(),
+        ["storage-glusterfs", "storage-nfs", "migrate-storage"]
+    );
+    let told = |text: &str| arcus_cluster::File::parse("cluster.yaml", text).unwrap().cluster().unwrap_err()[0].code.clone();
+    assert_eq!(told(&moving.replace("migrating-from: nfs", "migrating-from: glusterfs")), "cluster.migrating-from");
+    assert_eq!(told(&moving.replace("migrating-from: nfs, ", "")), "cluster.unknown-key");
+}
+
+#[test]
 fn a_node_as_bastion_is_itself_reached_directly() {
     let cluster = cluster(&spoiled(&[(
         "cluster:\n",

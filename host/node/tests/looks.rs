@@ -411,6 +411,7 @@ async fn mounts_live_and_noted() {
         let node = node(&with).await;
         let target = node.path("mnt point");
         let mount = |source: &str, over| Change::Mount {
+            live: true,
             source: source.into(),
             target: target.clone(),
             fstype: "tmpfs".into(),

@@ -87,12 +87,6 @@ impl<'a> Route<'a> {
         if self.serves { &self.shared.path } else { BACK }
     }
 
-    /// Members that mount the old storage, rather than being it.
-    pub fn clients(&self) -> impl Iterator<Item = &'a Node> {
-        let server = self.serves.then_some(&self.copier.name);
-        self.members.iter().copied().filter(move |node| Some(&node.name) != server)
-    }
-
     /// It is the copying node, and the old storage is its own folder.
     pub fn is_server(&self, node: &Node) -> bool {
         self.serves && node.name == self.copier.name

@@ -92,7 +92,7 @@ fn all_that_was_there_is_there_and_the_rest_of_the_exports_stays() {
 
 #[test]
 fn what_is_written_after_the_thaw_comes_back_and_a_new_start_copies_anew() {
-    let mut lab = moved(served());
+    let lab = moved(served());
     lab.world().write("compute01", "/grdata/tenant/new", "since");
     lab.world().remove("compute01", "/grdata/tenant/a");
     let lab = back(lab, "after the thaw");

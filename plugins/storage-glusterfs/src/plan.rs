@@ -75,8 +75,9 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     }
     warn_of_risks(cluster, layout, driver, plan);
 
+    let mut repositories = Repositories::default();
     let started: Vec<(&Node, Planned)> =
-        servers.iter().map(|server| (server.node, daemon(&cluster.config, layout, server, plan))).collect();
+        servers.iter().map(|server| (server.node, daemon(&cluster.config, layout, server, &mut repositories, plan))).collect();
     let daemon_of = |node: &Node| started.iter().find(|(of, _)| of.name == node.name).map(|(_, step)| step.clone());
     let own_daemon = daemon_of(driver.node).expect("the driver is a storage node");
 
@@ -142,7 +143,8 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     let Some(shared) = shared else { return };
     let (_, options) = layout.mounted(&config.volume);
     for (node, (os, mounts)) in clients.iter().zip(&clients_seen) {
-        let client = plan.package("client", node, client_package(os)).known(os);
+        let repository = repositories.on(node, os, config, plan);
+        let client = plan.software("client", node, Software::GlusterClient, os).after(&repository).provides(milestone::STORAGE_CLIENT);
         if shared.attach {
             let source = mounting::source(cluster, layout, &shared.path, mounts);
             plan.mount("mount", node, mount(source, &shared.path, "glusterfs").options(&options))
@@ -331,9 +333,10 @@ pub fn unlisted(cluster: &Cluster<Config>, peers: &[Peer]) -> Vec<String> {
 }
 
 /// A storage node up to its running daemon.
-fn daemon(config: &Config, layout: &Layout, server: &Server, plan: &mut Plan) -> Planned {
+fn daemon(config: &Config, layout: &Layout, server: &Server, repositories: &mut Repositories, plan: &mut Plan) -> Planned {
     let node = server.node;
-    let mut before = vec![plan.package("install", node, "glusterfs-server")];
+    let repository = repositories.on(node, &server.os, config, plan);
+    let mut before = vec![plan.software("install", node, Software::GlusterServer, &server.os).after(&repository)];
     // gluster makes the brick itself, with the volume's own mode; what is between it and its mount is not gluster's.
     let top = |path: &str| match &server.mounts {
         Known(mounts) => covering(path, mounts).map_or("/", |mounted| mounted.target.as_str()).to_owned(),
@@ -368,10 +371,20 @@ fn between(top: &str, path: &str) -> Vec<String> {
     all
 }
 
-/// The package that mounts, by the family of the system.
-fn client_package(os: &Look<Os>) -> &'static str {
-    match os {
-        Known(os) if os.is_like("debian") => "glusterfs-client",
-        _ => "glusterfs-fuse",
+/// Where GlusterFS comes from, once for each node: one may be a server and mount as well.
+#[derive(Default)]
+struct Repositories(Vec<(String, Option<Planned>)>);
+
+impl Repositories {
+    fn on(&mut self, node: &Node, os: &Look<Os>, config: &Config, plan: &mut Plan) -> Option<Planned> {
+        if config.own_repository {
+            return None;
+        }
+        if let Some((_, planned)) = self.0.iter().find(|(name, _)| *name == node.name) {
+            return planned.clone();
+        }
+        let planned = plan.repository("repository", node, Software::GlusterServer, os);
+        self.0.push((node.name.clone(), planned.clone()));
+        planned
     }
 }

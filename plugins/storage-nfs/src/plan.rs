@@ -50,7 +50,7 @@ pub fn plan(cluster: &Cluster<Config>, share: &Share, plan: &mut Plan) {
             before.push(plan.file("slots", node, file(SLOTS_FILE).content(text)));
         }
         // The package may load the module itself.
-        before.push(plan.package("client", node, client_package(&client.os)).known(&client.os).after(&before).provides(milestone::STORAGE_READY));
+        before.push(plan.software("client", node, Software::NfsClient, &client.os).after(&before).provides(milestone::STORAGE_READY).provides(milestone::STORAGE_CLIENT));
         if shared.attach {
             mounts.push(
                 plan.mount("mount", node, mount(&share.source, &shared.path, TYPE).options(&share.options))
@@ -134,14 +134,6 @@ fn refuse_unreached(cluster: &Cluster<Config>, share: &Share, client: &Client, p
         let help = "start the server, open its ports to all nodes (a NAS: security group and permission group), or correct `server`";
         plan.problem(problem("nfs.unreachable", message).on(client.node).at("/server").help(help).retryable());
         return;
-    }
-}
-
-/// The package that mounts, by the family of the system.
-fn client_package(os: &Look<Os>) -> &'static str {
-    match os {
-        Known(os) if os.is_like("debian") => "nfs-common",
-        _ => "nfs-utils",
     }
 }
 

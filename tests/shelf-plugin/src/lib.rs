@@ -2,10 +2,14 @@
 
 use arcus_sdk::prelude::*;
 
-/// There is nothing to choose.
+/// There is little to choose.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Config {}
+pub struct Config {
+    /// Units that use the directory, wherever they are.
+    #[serde(default)]
+    users: Vec<String>,
+}
 
 /// The plugin.
 pub struct Shelf;
@@ -39,8 +43,9 @@ impl Plugin for Shelf {
 impl Platform for Shelf {
     fn demands(cluster: &Cluster<Config>) -> Result<PlatformDemand, Vec<Problem>> {
         let nodes = members(cluster).into_iter().map(|node| node.name.clone()).collect();
-        let shared = SharedDirectory { path: "/grdata".into(), nodes, attach: true, users: Vec::new() };
-        Ok(PlatformDemand { shared: Some(shared), gateway_health: None, gateway_unit: None })
+        let users = [Role::Manage, Role::Compute].into_iter().flat_map(|role| cluster.config.users.iter().map(move |unit| (role, unit.clone()))).collect();
+        let shared = SharedDirectory { path: "/grdata".into(), nodes, attach: true, users };
+        Ok(PlatformDemand { shared: Some(shared), gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None })
     }
 }
 

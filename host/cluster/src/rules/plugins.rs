@@ -6,7 +6,7 @@ use cap_std::fs::Dir;
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::file::leads_out;
+use crate::file::{MIGRATING_FROM, MIGRATION, leads_out};
 use crate::model::Concern;
 use crate::sketch::Sketch;
 use crate::{pointer, wording};
@@ -23,9 +23,16 @@ pub fn sections(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             continue;
         };
         let used = sketch.uses(concern);
+        let from = section.get(MIGRATING_FROM).and_then(Value::as_str).filter(|_| concern == Concern::Storage);
+        if from.is_some() && from == used {
+            let message = format!("it comes from {} and goes there", wording::quoted(from.unwrap_or_default()));
+            let at = pointer::join("/storage", MIGRATING_FROM);
+            found.push(sketch.file.diagnose("cluster.migrating-from", &at, message).help("name the storage that the data are on now, with its section beside that of the new one"));
+        }
+        let moving = |key: &str| from.is_some_and(|from| key == from || key == MIGRATING_FROM || key == MIGRATION);
         for key in section
             .keys()
-            .filter(|key| *key != "use" && Some(key.as_str()) != used)
+            .filter(|key| *key != "use" && Some(key.as_str()) != used && !moving(key))
         {
             let at = pointer::join(&format!("/{concern}"), key);
             let (message, help) = match used {
@@ -75,7 +82,8 @@ pub fn used(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         }) else {
             continue;
         };
-        if sketch.uses(concern) != Some(rest) {
+        let from = sketch.value.pointer("/storage/migrating-from").and_then(Value::as_str).filter(|_| concern == Concern::Storage);
+        if sketch.uses(concern) != Some(rest) && from != Some(rest) {
             let help = format!("use it (`{concern}: {{ use: {rest} }}`), or remove it here");
             found.push(
                 sketch

@@ -93,6 +93,7 @@ impl Shown {
             active,
             enabled: field("UnitFileState") == "enabled",
             masked,
+            held: field("DropInPaths").split(' ').any(|path| path.ends_with("/arcus-held.conf")),
             failed: field("ActiveState") == "failed",
             since_s: 0,
             stale: false,

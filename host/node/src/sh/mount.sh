@@ -10,8 +10,14 @@ find_noted() {
   set -f; set -- $1; set +f
   if [ "${2-}" = "$te" ]; then fs=$1 fl="$1 $2 ${3-} ${4-}"; fi
 }
+find_root() {
+  # shellcheck disable=SC2086
+  set -f; set -- $1; set +f
+  if [ "${5-}" = "$te" ]; then lr=$4; fi
+}
 stand() {
-  ls='' lt='' fs='' fl=''
+  ls='' lt='' fs='' fl='' lr=''
+  each_line "$(cat /proc/self/mountinfo)" find_root
   each_line "$(cat /proc/self/mounts)" find_live
   if [ -e "$F" ]; then each_line "$(cat "$F")" find_noted; fi
 }
@@ -59,20 +65,26 @@ note() {
   return 0
 }
 
-# mount_it SECONDS SOURCE TARGET TYPE OPTIONS PERSIST OVER OVER-SOURCE LINE; LINE, and TARGET in te, as fstab writes them.
+# is_bound DIRECTORY: what is live shows this directory. Its source is the device below, so it is told by the place on it.
+is_bound() {
+  [ -n "$ls" ] && [ -n "$lr" ] && [ "$lr" != / ] || return
+  case $1 in *"$(plain "$lr")") ;; *) return 1 ;; esac
+}
+
+# mount_it SECONDS SOURCE TARGET TYPE OPTIONS PERSIST OVER OVER-SOURCE LINE LIVE; LINE, and TARGET in te, as fstab writes them.
 mount_it() {
-  t0=$1 s=$2 a=$3 y=$4 b=$5 k=$6 v=$7 q=$8 c=$9
+  t0=$1 s=$2 a=$3 y=$4 b=$5 k=$6 v=$7 q=$8 c=$9 live=${10}
   stand
   have=no gone=no
   case ",$b," in *,bind,* | *,rbind,*) bound=yes ;; *) bound=no ;; esac
   if [ -n "$ls" ]; then
-    if [ "$bound" = yes ] && [ "$(stat -c %d:%i -- "$s" 2>/dev/null)" = "$(stat -c %d:%i -- "$a" 2>/dev/null)" ]; then have=yes
+    if [ "$bound" = yes ] && is_bound "$s"; then have=yes
     elif [ "$bound" = no ] && same "$(plain "$ls")" "$s" && same_type "$lt" "$y"; then have=yes
-    elif [ "$v" = mount ] && same "$(plain "$ls")" "$q"; then gone=yes
+    elif [ "$v" = mount ] && { same "$(plain "$ls")" "$q" || is_bound "$q"; }; then gone=yes
     else refused mount.foreign "$a already carries $ls ($lt)"; return; fi
   elif [ -L "$a" ] || { [ -e "$a" ] && [ ! -d "$a" ]; }; then
     refused mount.foreign "$a is not a directory"; return
-  elif [ -d "$a" ] && [ "$v" != files ]; then
+  elif [ -d "$a" ] && [ "$v" != files ] && [ "$live" = 1 ]; then
     for f in "$a"/* "$a"/.[!.]* "$a"/..?*; do
       if [ -e "$f" ] || [ -L "$f" ]; then refused mount.foreign "$a is not empty; it holds ${f##*/}"; return; fi
     done
@@ -80,13 +92,19 @@ mount_it() {
   if [ -n "$fs" ] && ! same "$(plain "$fs")" "$s" && ! { [ "$v" = mount ] && same "$(plain "$fs")" "$q"; }; then
     refused mount.foreign "$F already has another source for $a: $fs"; return
   fi
+  if [ "$live" = 0 ] && [ "$have" = yes ]; then gone=yes q=$s; fi
   if [ "$gone" = yes ]; then
     watch "$t0" - umount -- "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.busy "$q cannot be unmounted from $a" "$X"; return; }
   fi
-  if [ "$have" = no ]; then
+  if [ "$live" = 1 ] && [ "$have" = no ]; then
     (umask 022; mkdir -p -- "$a") || { failed mount.failed "$a cannot be made"; return; }
     if ! x=$(cd -P -- "$a" && printf %s "$PWD") || [ "$x" != "$a" ]; then failed file.symlink "the way to $a leads over a symbolic link to $x"; return; fi
     watch "$t0" - mount -t "$y" ${b:+-o "$b"} -- "$s" "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.failed "$s cannot be mounted on $a" "$X"; return; }
+    # Older ones take no other option together with `bind`.
+    case $bound,$b, in yes,*,ro,*)
+      watch "$t0" - mount -o remount,bind,ro -- "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.failed "$a cannot be made read-only" "$X"; return; }
+      ;;
+    esac
     # The helper's status proves nothing: look.
     stand
     if [ -z "$ls" ]; then failed mount.failed "mount said that it worked, but nothing is mounted on $a"; return; fi

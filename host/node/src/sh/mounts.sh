@@ -28,9 +28,9 @@ sizes() {
 }
 
 mounts() {
-  # One process for both; each line begins with the name of its file.
-  set -- "$1" /proc/self/mounts
-  if [ -e "$F" ]; then set -- "$1" "$2" "$F"; fi
+  # One process for all; each line begins with the name of its file.
+  set -- "$1" /proc/self/mounts /proc/self/mountinfo
+  if [ -e "$F" ]; then set -- "$@" "$F"; fi
   i=$1; shift
   x=$(grep -H '' "$@" 2>&1); r=$?
   say "$i" "$r" "$x"

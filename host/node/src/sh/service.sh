@@ -1,3 +1,20 @@
+# hold_unit, release_unit: of $n. An assertion that never holds forbids every start, also of units that lie in /etc, which cannot be
+# masked; and what an operator masked stays masked. Why not, in x.
+hold_unit() {
+  y=/etc/systemd/system/$n.d
+  x=$(
+    umask 022
+    mkdir -p -- "$y" 2>&1 && printf '%s\n' '# Arcus holds this unit: nothing can start it until Arcus releases it.' '[Unit]' 'AssertPathExists=!/' 2>&1 >"$y/.arcus-held.new" &&
+      mv -fT -- "$y/.arcus-held.new" "$y/arcus-held.conf" 2>&1 && systemctl daemon-reload 2>&1
+  )
+}
+release_unit() {
+  y=/etc/systemd/system/$n.d
+  x=$(rm -f -- "$y/arcus-held.conf" 2>&1 && systemctl daemon-reload 2>&1) || return
+  rmdir -- "$y" 2>/dev/null
+  return 0
+}
+
 # service NAME SECONDS ACTION...
 service() {
   n=$1 T=$2; shift 2
@@ -18,6 +35,12 @@ service() {
     *) failed service.failed "systemd does not answer: $y"; return ;;
   esac
   for b; do
+    case $b in
+      hold | release)
+        if ! "${b}_unit"; then failed service.failed "$n cannot be ${b}d: $x"; return; fi
+        continue
+        ;;
+    esac
     # Its package may have enabled it since it was looked at; doing it again costs Debian half a second.
     case $b$y in enable*UnitFileState=enabled-runtime*) ;; enable*UnitFileState=enabled*) continue ;; esac
     if [ "$b" = reload ]; then mkdir -p -m 0700 "$S/reloaded" && : >"$S/reloaded/.new"; fi

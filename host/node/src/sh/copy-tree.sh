@@ -1,0 +1,183 @@
+# copy_tree SOURCE TARGET MIRROR COMPARE RECEIPT KEPT: copies what is below SOURCE to TARGET with rsync, compares (1), and leaves a
+# receipt. KEPT is a folder for what is known of both trees from one copy to the next. Lines on stdout tell how far it is.
+copy_tree() {
+  from=$1 to=$2 mirror=$3 compare=$4 receipt=$5 kept=$6
+  for w in rsync find sed awk xargs sha256sum paste tail cmp; do
+    command -v "$w" >/dev/null || stop "there is no program $w on this node"
+  done
+  for w in "$from" "$to" "${receipt%/*}"; do [ -d "$w" ] || stop "$w is not a directory"; done
+  [ "$(stat -c %d:%i -- "$from")" != "$(stat -c %d:%i -- "$to")" ] || stop "$from and $to are the same directory"
+  rm -f -- "$receipt"
+  work=$kept/work
+  rm -rf -- "$work"
+  mkdir -p -m 0700 -- "$kept" && mkdir -m 0700 -- "$work" || stop "$kept cannot be made"
+  # Gluster has a folder of its own at the root of each volume, which nobody can remove.
+  set -- -aHAXS --numeric-ids --exclude=/.trashcan
+  # Before 3.1.3 it knows of whole seconds only when it decides what has changed.
+  fine=$(rsync --version | awk 'NR == 1 { split($3, v, "."); print (v[1] * 10000 + v[2] * 100 + v[3] >= 30103) ? 1 : 0 }')
+  if [ "$fine" = 1 ]; then set -- "$@" --modify-window=-1; fi
+  echo "looking at $from"
+  scan "$from" source || stop "$from cannot be read in full"
+  eval "$(awk -F '\t' '{ split($1, m, " "); if (m[1] == "f") { n++; s += m[5]; b += m[10] * 512 } } END { printf "files=%d bytes=%.0f taken=%.0f\n", n, s, b }' "$work/source")"
+  fits
+  # The last comparison found what size and time do not tell.
+  if [ -e "$kept/suspect" ]; then set -- "$@" --checksum; fi
+  # Into an empty tree nothing has to be written beside and renamed. (Before 3.1.3 it does not go with holes.)
+  w=$(find "$to" -mindepth 1 -maxdepth 1 ! -name .trashcan -print -quit)
+  if [ -z "$w" ] && [ "$fine" = 1 ]; then set -- "$@" --inplace --whole-file; fi
+  if [ "$mirror" = 1 ]; then set -- "$@" --delete; fi
+  copy "$@"
+  echo "reading both sides, as far as they are not known"
+  if [ "$compare" = 1 ]; then compared "$@"; else
+    # Now, when nobody waits for it. What changes meanwhile is read again.
+    scan "$from" source && known "$from" source live &
+    p=$!
+    scan "$to" target && known "$to" target live
+    wait "$p"
+  fi
+  {
+    printf 'source: %s\ntarget: %s\nfiles: %s\nbytes: %s\n' "$from" "$to" "$files" "$bytes"
+    if [ "$compare" = 1 ]; then printf 'entries: %s\nsha256 of the list of all entries, which is the same on both sides: %s\n' "$entries" "$digest"; fi
+  } >"$work/receipt" && sync "$work/receipt" 2>/dev/null
+  mv -fT -- "$work/receipt" "$receipt" 2>/dev/null || { cp -- "$work/receipt" "$receipt.new" && mv -fT -- "$receipt.new" "$receipt"; } || stop "$receipt cannot be written"
+  rm -rf -- "$work"
+  if [ "$compare" = 1 ]; then rm -rf -- "$kept"; fi
+  echo "through: $files files, $((bytes / 1048576)) MB"
+}
+
+stop() { echo "$*"; exit 1; }
+
+# scan TREE NAME: one line per entry, sorted: "type mode uid gid size mtime ctime device:inode links blocks", path, target of the link;
+# tabs between them. Newlines, tabs and backslashes in names become \n, \t and \\, and all other bytes stay what they are.
+scan() {
+  date +%s >"$work/$2.at"
+  # shellcheck disable=SC1003
+  (cd -P -- "$1" && find . -path ./.trashcan -prune -o -printf '%y %m %U %G %s %T@ %C@ %D:%i %n %b\0%P\0%l\0') 2>"$work/$2.err" |
+    LC_ALL=C sed -z 's/\\/\\\\/g; s/\n/\\n/g; s/\r/\\r/g; s/\t/\\t/g' | tr '\0' '\n' | paste - - - | LC_ALL=C sort -t "$(printf '\t')" -k 2,2 >"$work/$2"
+  # What vanishes while it is looked at was just removed.
+  ! grep -v ': No such file or directory$' "$work/$2.err"
+}
+
+# fits: whether the source has room on the target, with what is there already.
+fits() {
+  free=$(df -B1 --output=avail -- "$to" | tail -n 1)
+  there=$(find "$to" -type f -printf '%b\n' 2>/dev/null | awk '{ s += $1 * 512 } END { printf "%.0f", s }')
+  # What is written in small pieces takes more than its bytes: a block for each file.
+  need=$(awk -v t="$taken" -v n="$files" -v h="${there:-0}" 'BEGIN { x = t + n * 4096 + 1048576 - h; printf "%.0f", x < 0 ? 0 : x }')
+  if awk -v f="${free:-0}" -v n="$need" 'BEGIN { exit !(f + 0 < n + 0) }'; then
+    stop "$to is too small: $((need / 1048576)) MB more are needed, and $((${free:-0} / 1048576)) MB are free"
+  fi
+}
+
+# copy OPTION...: beside it, once a second, how far it is. Its own words would be one line for every file.
+copy() {
+  begun=$(date +%s)
+  rsync "$@" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress" 2>"$work/said" &
+  p=$!
+  while sleep 1 >/dev/null 2>&1; do
+    # shellcheck disable=SC2046
+    set -- $(tail -c 300 "$work/progress" | tr '\r' '\n' | tail -n 1)
+    if [ $# -ge 3 ]; then
+      sent=$(printf %s "$1" | tr -d ,)
+      for w; do :; done
+      case $w in to-chk=* | ir-chk=*) left=${w#*=}; left=", ${left%/*} of ${left#*/}"; left="${left%)} entries to look at" ;; *) left= ;; esac
+      took=$(($(date +%s) - begun))
+      line="copying: $((sent / 1048576)) of $((bytes / 1048576)) MB$left"
+      if [ "$sent" -gt 0 ] && [ "$bytes" -gt "$sent" ]; then
+        line="$line, about $(awk -v t="$took" -v s="$sent" -v b="$bytes" 'BEGIN { printf "%d", t * (b - s) / s + 1 }') s more"
+      fi
+      echo "$line"
+    fi
+    kill -0 "$p" 2>/dev/null || break
+  done &
+  w=$!
+  wait "$p"; r=$?
+  kill -9 "$w" 2>/dev/null
+  # 24: something vanished before it could be copied, which is no fault while the source is in use.
+  if [ "$r" != 0 ] && ! { [ "$r" = 24 ] && [ "$compare" = 0 ]; }; then
+    tail -n 20 "$work/said"
+    stop "rsync ended with status $r"
+  fi
+}
+
+# known TREE NAME HOW: adds the content's SHA-256 to what scan found, from KEPT where the file is unchanged since it was read: same inode,
+# size and time of change, and changed long enough before it was looked at (a clock that ticks in steps would not tell of two changes).
+known() {
+  read -r at <"$work/$2.at"
+  case $(stat -f -c %T -- "$1") in nfs*) at=$((at - 600)) ;; *) at=$((at - 2)) ;; esac
+  : >>"$kept/$2"
+  awk -F '\t' -v OFS='\t' 'FILENAME == ARGV[1] { have[$1 "\t" $2] = $3; next }
+    { split($1, m, " "); if (m[1] != "f") next; k = m[8] " " m[5] " " m[7]; if (!((k "\t" $2) in have)) print $2 }' "$kept/$2" "$work/$2" >"$work/$2.read"
+  mkdir -- "$work/$2.sums"
+  # As many at the same time as a file system over the network wants.
+  (
+    cd -P -- "$1" && while IFS= read -r p; do printf './%b\0' "$p"; done <"$work/$2.read" |
+      xargs -0 -r -n 100 -P 8 sh -c 'o=$1; shift; exec sha256sum -- "$@" >>"$o/$$"' _ "$work/$2.sums"
+  ) 2>"$work/$2.err"
+  r=$?
+  if [ "$r" != 0 ] && [ "$3" != live ]; then head -n 5 "$work/$2.err"; return 1; fi
+  find "$work/$2.sums" -type f -exec cat -- {} + | awk -v OFS='\t' '
+    { escaped = sub(/^\\/, ""); sum = substr($0, 1, 64); path = substr($0, 69); gsub(/\t/, "\\t", path); gsub(/\r/, "\\r", path); print path, sum }' >"$work/$2.new"
+  rm -rf -- "$work/$2.sums"
+  awk -F '\t' -v OFS='\t' -v at="$at" -v kept="$work/$2.kept" '
+    FILENAME == ARGV[1] { have[$1 "\t" $2] = $3; next }
+    FILENAME == ARGV[2] { new[$1] = $2; next }
+    {
+      split($1, m, " ")
+      if (m[1] != "f") { print $1, $2, $3, "-"; next }
+      k = m[8] " " m[5] " " m[7]
+      sum = $2 in new ? new[$2] : have[k "\t" $2]
+      if (m[7] + 0 < at && sum != "") print k, $2, sum >kept
+      print $1, $2, $3, sum == "" ? "unread" : sum
+    }' "$kept/$2" "$work/$2.new" "$work/$2" >"$work/$2.known"
+  if [ -e "$work/$2.kept" ]; then mv -f -- "$work/$2.kept" "$kept/$2"; else : >"$kept/$2"; fi
+}
+
+# alike NAME: of each entry what must be the same on both sides. Hard links by the first path of each file; a directory's size and number
+# of links are its file system's affair; a file with holes must not have become one without.
+alike() {
+  awk -F '\t' -v OFS='\t' -v fine="$fine" '
+    {
+      split($1, m, " ")
+      if (!fine) sub(/[.].*/, "", m[6])
+      if (m[1] == "f") {
+        link = "-"
+        if (m[9] > 1) { if (!(m[8] in first)) first[m[8]] = $2; link = first[m[8]] }
+        print $2, "f", m[2], m[3], m[4], m[5], m[6], link, $4
+      } else if (m[1] == "l") print $2, "l", m[3], m[4], m[6], $3
+      else print $2, m[1], m[2], m[3], m[4], m[6]
+    }' "$work/$1.known" >"$work/$1.alike"
+}
+
+# compared OPTION...: every entry of both trees, by what find and sha256sum say, and beside it by rsync, which also knows of extended
+# attributes, access lists and devices.
+compared() {
+  rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
+  p=$!
+  { scan "$from" source && known "$from" source && alike source && : >"$work/source.good"; } &
+  q=$!
+  scan "$to" target && known "$to" target && alike target || { wait; stop "$to cannot be read in full"; }
+  wait "$q"
+  [ -e "$work/source.good" ] || { wait; stop "$from cannot be read in full"; }
+  wait "$p" || { tail -n 5 "$work/said"; stop "rsync cannot compare: status $?"; }
+  if ! cmp -s -- "$work/source.alike" "$work/target.alike"; then
+    : >"$kept/suspect"
+    diff -- "$work/source.alike" "$work/target.alike" | grep '^[<>]' | cut -c 1-300 | head -n 10
+    stop "the trees differ (lines with < are of $from, those with > of $to): path, type, mode, owner, group, size, time, hard link, content"
+  fi
+  if [ -s "$work/differs" ]; then
+    cut -c 1-300 "$work/differs" | head -n 10
+    stop "the trees differ, says rsync (its letters: see --itemize-changes)"
+  fi
+  if grep -q "$(printf '\tunread$')" "$work/source.alike"; then stop "the content of a file was not read"; fi
+  filled=$(awk -F '\t' 'FILENAME == ARGV[1] { split($1, m, " "); if (m[1] == "f" && m[5] > 1048576 && m[10] * 512 < m[5] * 0.5) hole[$2]; next }
+    { split($1, m, " "); if ($2 in hole && m[10] * 512 >= m[5]) print $2 }' "$work/source" "$work/target")
+  if [ -n "$filled" ]; then
+    # So that the next attempt writes them anew.
+    printf '%s\n' "$filled" | while IFS= read -r p; do printf '%s/%b\0' "$to" "$p"; done | xargs -0 -r rm -f --
+    printf '%s\n' "$filled" | head -n 3
+    stop "files with holes have none any more in $to"
+  fi
+  entries=$(wc -l <"$work/source.alike")
+  digest=$(sha256sum <"$work/source.alike"); digest=${digest%% *}
+}
