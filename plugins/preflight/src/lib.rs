@@ -7,6 +7,7 @@
 mod changes;
 mod clocks;
 mod disks;
+mod firewall;
 mod names;
 mod networks;
 mod ports;
@@ -83,6 +84,7 @@ impl Preflight for Inspection {
         }
         for seen in &answering {
             system::check(seen, checks);
+            firewall::check(seen, checks);
             sizes::check(seen, checks);
             disks::check(seen, checks);
             ports::check(seen, checks);

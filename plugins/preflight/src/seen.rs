@@ -5,7 +5,7 @@ use arcus_sdk::prelude::*;
 type Machine = (Ask<Os>, Ask<Hardware>, Ask<Vec<Mounted>>, Ask<Vec<NetworkInterface>>, Ask<Vec<Route>>, Ask<Vec<Socket>>, Ask<Clock>);
 type Units = (Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>, Ask<Option<ServiceFact>>);
 type Files = (Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>, Ask<Option<FileFact>>);
-type Rest = (Ask<Option<DirectoryFact>>, Ask<Option<String>>, Ask<Output>, Ask<Output>, Ask<Output>);
+type Rest = (Ask<Option<DirectoryFact>>, Ask<Option<String>>, Ask<Output>, Ask<Output>, Ask<Output>, Ask<Output>);
 /// All questions to a node.
 pub type Questions = (Machine, Units, Files, Rest);
 /// Their answers, in the same shape.
@@ -35,6 +35,7 @@ pub fn questions() -> Questions {
             probe::query("user", []),
             probe::query("own-name", []),
             probe::query("swaps", []),
+            probe::query("firewall", []),
         ),
     )
 }
@@ -63,6 +64,7 @@ pub struct Seen<'a> {
     pub user: Look<Output>,
     pub own_name: Look<Output>,
     pub swaps: Look<Output>,
+    pub firewall: Look<Output>,
 }
 
 impl<'a> Seen<'a> {
@@ -71,7 +73,7 @@ impl<'a> Seen<'a> {
         let ((os, hardware, mounts, interfaces, routes, sockets, clock), units, files, rest) = answers;
         let (agent, firewalld, dnsmasq, nscd, ufw) = units;
         let (mark, resolv, enforce, key) = files;
-        let (systemd, overcommit, user, own_name, swaps) = rest;
+        let (systemd, overcommit, user, own_name, swaps, firewall) = rest;
         Seen {
             node,
             os,
@@ -95,6 +97,7 @@ impl<'a> Seen<'a> {
             user,
             own_name,
             swaps,
+            firewall,
         }
     }
 

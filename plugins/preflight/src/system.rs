@@ -24,20 +24,19 @@ pub fn check(seen: &Seen<'_>, checks: &mut Checks) {
         "0" => passed("user id 0"),
         other => failed(format!("user id {other}: log in as root, or as a user who may use sudo")),
     });
-    checks.on(node, "firewalld", "no firewall is in the way").judge(&seen.firewalld, |fact| match fact {
-        Some(fact) if fact.active && seen.is_member() => warned("firewalld runs; the installer removes it"),
-        // Nobody removes it there.
-        Some(fact) if fact.active => failed("firewalld runs: open the storage's ports between the nodes (gluster: 24007 and from 49152), or stop and disable it"),
-        _ => passed("firewalld does not run"),
+    checks.on(node, "selinux", "SELinux is not in the way").judge(&seen.enforce, |fact| match fact.as_ref().map(|fact| fact.text()) {
+        None => passed("this system has no SELinux"),
+        Some(text) if text.trim() != "1" => passed("it does not enforce"),
+        Some(_) if seen.is_member() => warned("it enforces; the installer turns it off, now and in /etc/selinux/config"),
+        // Nobody turns it off there, and nobody has to.
+        Some(_) => warned(
+            "it enforces, and stays: its policy lets GlusterFS use any directory as long as gluster_export_all_rw is on, as it is from the beginning \
+             (`getsebool gluster_export_all_rw`); Arcus gives what it writes the labels of the policy",
+        ),
     });
     if !seen.is_member() {
         return;
     }
-    checks.on(node, "selinux", "SELinux does not enforce").judge(&seen.enforce, |fact| match fact.as_ref().map(|fact| fact.text()) {
-        None => passed("this system has no SELinux"),
-        Some(text) if text.trim() == "1" => warned("it enforces; the installer turns it off, now and in /etc/selinux/config"),
-        Some(_) => passed("it does not enforce"),
-    });
     checks.on(node, "swap", "no swap is used").judge(&seen.swaps, |said| match swap_kib(said) {
         Some(0) => passed("none"),
         Some(kib) => warned(format!("{} MiB; the installer turns it off and deletes every line of /etc/fstab with `swap` in it", kib / 1024)),
@@ -74,11 +73,13 @@ fn system(os: &Os, is_member: bool) -> arcus_sdk::Finding {
         }
         ("centos", "7", _) => warned(format!("{name}: the guide's is CentOS 7.4; this one was not tried")),
         ("debian", "12", _) => warned(format!("{name}: Arcus was tried on it with real storage and gateways and a stand-in for Rainbond's installer; the guide's is CentOS 7.4")),
-        _ if ["rhel", "centos", "debian", "ubuntu"].iter().any(|family| os.is_like(family)) => {
-            warned(format!("{name}: not tried; Rainbond's installer takes its family, the guide's is CentOS 7.4"))
-        }
+        // The installer asks for these four by name; who is only like them is refused by it.
+        ("centos" | "rhel" | "debian" | "ubuntu", _, _) => warned(format!("{name}: not tried; Rainbond's installer takes it, the guide's is CentOS 7.4")),
         _ if is_member => failed(format!("{name}: Rainbond's installer refuses all but CentOS, Red Hat, Debian and Ubuntu; use CentOS 7.4")),
-        _ => warned(format!("{name}: not tried")),
+        _ => match Family::of(os) {
+            Some(_) => warned(format!("{name}: not tried; packages are those of its family")),
+            None => failed(format!("{name}: of no family whose packages are known; use a system of Debian's or Red Hat's family")),
+        },
     }
 }
 

@@ -47,6 +47,7 @@ fn world() -> World {
             ["cat", "/proc/swaps"] => {
                 Some(run.prints(format!("Filename\tType\tSize\tUsed\tPriority\n{}", world.at(&run.node).memory.get("swap").cloned().unwrap_or_default())))
             }
+            ["firewall-cmd", "--list-all"] => Some(run.prints(world.memory.get("firewall").cloned().unwrap_or_default())),
             ["id", "-u"] => Some(run.prints(world.memory.get("user").cloned().unwrap_or("0\n".into()))),
             ["hostname", "-i"] if world.memory.contains_key("nameless") => Some(run.fails(1, "hostname: Name or service not known")),
             ["hostname", "-i"] => Some(Output { status: 0, ..run.prints("10.99.0.11\n") }),
@@ -260,13 +261,26 @@ fn systems_and_their_settings() {
     broken(os("ubuntu", "22.04", "5.15"), "os", "manage01", Outcome::Warned, "not tried");
     broken(os("arch", "", "6.9"), "os", "manage01", Outcome::Failed, "refuses all but");
     broken(os("centos", "6", "2.6.32-754"), "kernel", "manage01", Outcome::Failed, "3.10");
-    broken(|world| world.machine("storage01").os.id = "arch".into(), "os", "storage01", Outcome::Warned, "not tried");
+    // What is only like Red Hat is refused by the installer, and may hold storage.
+    for (id, version) in [("rocky", "8.8"), ("almalinux", "9.3"), ("anolis", "7.9"), ("openEuler", "20.03"), ("kylin", "V10")] {
+        broken(os(id, version, "4.19.90"), "os", "manage01", Outcome::Failed, "refuses all but");
+        broken(|world| world.machine("storage01").os.id = id.into(), "os", "storage01", Outcome::Warned, "not tried; packages are those of its family");
+    }
+    broken(|world| world.machine("storage01").os.id = "arch".into(), "os", "storage01", Outcome::Failed, "of no family");
     broken(|world| world.machine("storage01").os.arch = "aarch64".into(), "arch", "storage01", Outcome::Failed, "aarch64");
     broken(|world| world.machine("compute01").directories.retain(|path, _| !path.starts_with("/run/systemd")), "systemd", "compute01", Outcome::Failed, "not there");
     broken(|world| drop(world.memory.insert("user".into(), "1000\n".into())), "root", "manage01", Outcome::Failed, "user id 1000");
     let firewall = |node: &'static str| move |world: &mut World| world.machine(node).unit("firewalld.service").active = true;
     broken(firewall("manage01"), "firewalld", "manage01", Outcome::Warned, "removes it");
-    broken(firewall("storage01"), "firewalld", "storage01", Outcome::Failed, "24007");
+    let zone = |services: &'static str| {
+        move |world: &mut World| {
+            world.machine("storage01").unit("firewalld.service").active = true;
+            world.memory.insert("firewall".into(), format!("public (active)\n  target: default\n  services: {services}\n  ports: \n"));
+        }
+    };
+    broken(zone("ssh"), "firewalld", "storage01", Outcome::Failed, "--zone=public --add-service=glusterfs");
+    broken(zone("ssh glusterfs"), "firewalld", "storage01", Outcome::Passed, "lets GlusterFS through");
+    broken(|world| world.write("storage01", "/sys/fs/selinux/enforce", "1"), "selinux", "storage01", Outcome::Warned, "gluster_export_all_rw");
     broken(|world| world.write("manage01", "/sys/fs/selinux/enforce", "1"), "selinux", "manage01", Outcome::Warned, "turns it off");
     broken(|world| drop(world.machine("manage01").memory.insert("swap".into(), "/dev/vda2 partition 2097152 0 -2\n".into())), "swap", "manage01", Outcome::Warned, "2048 MiB");
     broken(|world| drop(world.machine("manage01").sysctls.insert("vm.overcommit_memory".into(), "2".into())), "overcommit", "manage01", Outcome::Failed, "0 or 1");

@@ -22,6 +22,9 @@ pub struct Config {
     /// The brick may lie on the system's own disk.
     #[serde(default)]
     pub accept_brick_on_root: bool,
+    /// The nodes' repositories hold GlusterFS already.
+    #[serde(default)]
+    pub own_repository: bool,
     /// Seconds for which writes hang when a node vanishes.
     #[serde(default = "default_ping_timeout")]
     pub ping_timeout: u32,

@@ -107,6 +107,38 @@ fn the_red_hat_family_has_other_packages() {
 }
 
 #[test]
+fn centos_7_gets_its_repository_first_unless_the_nodes_have_their_own() {
+    let lab = |config: &str| {
+        let lab = Lab::<Gluster>::new(fixture(3, config));
+        for node in ["storage01", "compute01"] {
+            let mut world = lab.world();
+            let os = &mut world.machine(node).os;
+            (os.id, os.version, os.like) = ("centos".into(), "7".into(), vec!["rhel".into(), "fedora".into()]);
+        }
+        lab
+    };
+    let steps = |lab: &Lab<Gluster>| lab.plan().unwrap_or_else(|trouble| panic!("{trouble}")).steps;
+    let mut centos = lab("{}");
+    for (repository, software) in [("repository:storage01", "install:storage01"), ("repository:compute01", "client:compute01")] {
+        assert!(matches!(step(&centos, repository).action, Action::Package(package) if package.name == "centos-release-gluster"));
+        assert!(step(&centos, software).after.contains(&repository.to_owned()), "{software}");
+    }
+    assert!(steps(&centos).iter().all(|step| step.id != "repository:storage02"), "Debian has it");
+    assert!(centos.converge().unwrap().is_done());
+    assert!(steps(&lab(r#"{"own-repository": true}"#)).iter().all(|step| !step.id.starts_with("repository:")));
+}
+
+#[test]
+fn a_system_of_no_known_family_is_told_by_name() {
+    let mut fixture = ha();
+    let os = &mut fixture.world.machine("compute01").os;
+    (os.id, os.version) = ("alpine".into(), "3.19.0".into());
+    let problems = refused(fixture);
+    assert_eq!(codes(&problems), ["system.unknown"]);
+    assert_eq!((problems[0].node.as_deref(), problems[0].message.as_str()), (Some("compute01"), "compute01 runs alpine 3.19.0, which is of no family whose packages are known"));
+}
+
+#[test]
 fn while_a_migration_runs_nothing_is_mounted() {
     let fixture = ha().handing(|handed| handed.demands.shared.as_mut().unwrap().attach = false);
     let mut lab = Lab::<Gluster>::new(fixture);

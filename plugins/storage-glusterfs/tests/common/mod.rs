@@ -57,6 +57,7 @@ fn simulate(world: &mut World) {
     world.offers(Package::new("glusterfs-server", "10.3").unit(UNIT));
     world.offers(Package::new("glusterfs-client", "10.3"));
     world.offers(Package::new("glusterfs-fuse", "10.3"));
+    world.offers(Package::new("centos-release-gluster", "1.0"));
     world.simulate(gluster);
     // The kernel's word for the type is another than fstab's.
     world.on_probe(|world, node, probe| {
@@ -71,7 +72,7 @@ fn simulate(world: &mut World) {
     });
     world.on_mount(|world, node, mount| {
         let (server, volume) = mount.source.split_once(":/").ok_or("no source of GlusterFS")?;
-        if !world.at(node).packages.contains_key("glusterfs-client") {
+        if !["glusterfs-client", "glusterfs-fuse"].iter().any(|name| world.at(node).packages.contains_key(*name)) {
             return Err("mount: unknown filesystem type 'glusterfs'".into());
         }
         // Names of nodes lead to them, as /etc/hosts has it.
