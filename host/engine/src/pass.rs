@@ -16,10 +16,12 @@ use arcus_plan::vet;
 use arcus_plugin::{Export, Failure, Plugin, Round, Wanted};
 use futures::future::join_all;
 
+use crate::aim::Aim;
 use crate::cast::{Role, broken, place};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::fault::{Fault, Kind, Trouble};
+use crate::migrate;
 use crate::observer::Observer;
 use crate::vault::{Known, NodeFiles, Vault};
 
@@ -51,7 +53,7 @@ impl Engine {
 
     /// Plans, vets, looks, judges. With `ahead`, what the last plan here asked is fetched first, so that a plan of a cluster
     /// where nothing changed is one round trip per node.
-    pub(crate) async fn pass(&self, ahead: bool) -> Result<Outlook, Fault> {
+    pub(crate) async fn pass(&self, aim: &Aim, ahead: bool) -> Result<Outlook, Fault> {
         let (observer, round) = self.round();
         self.emit(Event::Phase { name: "observe" });
         if ahead {
@@ -60,7 +62,9 @@ impl Engine {
             let known: Vec<Wanted> = known.into_iter().filter(of_cluster).collect();
             round.fetch(&known).await;
         }
-        let plans = self.plans(&round).await?;
+        crate::kept::note(&self.folder, &self.vault);
+        migrate::refuse(self, aim)?;
+        let plans = self.plans(aim, &round).await?;
         self.vet(&plans)?;
 
         self.emit(Event::Phase { name: "compare" });
@@ -140,9 +144,16 @@ impl Engine {
         Ok(Outlook { sequence, seen, roles, stated, warnings, node_files, secrets, unanswered })
     }
 
-    async fn plans(&self, round: &Round) -> Result<Vec<Desired>, Fault> {
+    async fn plans(&self, aim: &Aim, round: &Round) -> Result<Vec<Desired>, Fault> {
         let seats: Vec<_> = self.cast.roles.iter().map(|_| round.seat()).collect();
-        let calls = self.cast.roles.iter().zip(seats).map(|(role, seat)| role.plugin.plan(seat, &role.input));
+        let calls = self.cast.roles.iter().zip(seats).map(|(role, seat)| async move {
+            match aim {
+                Aim::Migrate(way) => migrate::plan(self, role, *way, seat).await,
+                Aim::Plan => role.plugin.plan(seat, &role.input).await,
+                Aim::Mend => role.plugin.mend(seat, &role.input).await,
+                Aim::Leave(node) => role.plugin.leave(seat, &role.input, node).await,
+            }
+        });
         let mut plans = Vec::new();
         let mut fault = Fault { kind: Kind::Input, troubles: vec![], diagnostics: vec![] };
         for (role, result) in self.cast.roles.iter().zip(join_all(calls).await) {

@@ -12,6 +12,8 @@ use arcus_plan::vet;
 use serde::Serialize;
 use similar::TextDiff;
 
+use crate::cast::Role;
+use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind, Trouble};
 use crate::journal::{Entry, Journal};
@@ -22,6 +24,9 @@ use crate::pass::{Outlook, named};
 pub struct Proposal {
     /// Name of the cluster.
     pub cluster: String,
+    /// Which plan this is.
+    #[serde(skip)]
+    pub aim: Aim,
     /// What would be performed, in the order of the plans.
     pub steps: Vec<PlannedStep>,
     /// What is known only after apply.
@@ -153,11 +158,19 @@ impl Engine {
     /// # Errors
     /// When no plan can be made: a plugin finds the configuration or the cluster unfit, or is itself broken or denied.
     pub async fn plan(&self) -> Result<Proposal, Fault> {
-        let outlook = self.pass(true).await?;
-        Ok(self.propose(&outlook).await)
+        self.plan_for(Aim::Plan).await
     }
 
-    pub(crate) async fn propose(&self, outlook: &Outlook) -> Proposal {
+    /// As [`Engine::plan`], for any of the plans.
+    ///
+    /// # Errors
+    /// As [`Engine::plan`].
+    pub async fn plan_for(&self, aim: Aim) -> Result<Proposal, Fault> {
+        let outlook = self.pass(&aim, aim == Aim::Plan).await?;
+        Ok(self.propose(&outlook, aim).await)
+    }
+
+    pub(crate) async fn propose(&self, outlook: &Outlook, aim: Aim) -> Proposal {
         let past = self.past();
         let (mut steps, mut later, mut blocked, mut satisfied) = (vec![], vec![], vec![], 0);
         let mut refused = Vec::new();
@@ -181,6 +194,7 @@ impl Engine {
         let envelope = Envelope::of(outlook.stated.iter().map(|(plugin, steps)| (plugin.as_str(), steps.as_slice())));
         let digest = likeness::digest(&serde_json::to_vec(&(&outlook.stated, &steps_key(&steps))).unwrap_or_default());
         let mut warnings: Vec<Trouble> = outlook.warnings.iter().map(|(plugin, warning)| Trouble::of(Some(plugin), warning.clone())).collect();
+        warnings.extend(self.cast.roles.iter().filter_map(unsigned));
         warnings.extend(self.cluster.notes.iter().map(|note| Trouble {
             code: note.code.clone(),
             message: note.message.clone(),
@@ -190,6 +204,7 @@ impl Engine {
         let missing = self.fleet.missing().await;
         Proposal {
             cluster: self.cluster.name.clone(),
+            aim,
             steps,
             later,
             blocked,
@@ -309,6 +324,18 @@ fn why(item: &Item, past: &Past) -> String {
     }
 }
 
+/// What nobody in the operator's policy signed is named in every plan.
+fn unsigned(role: &Role) -> Option<Trouble> {
+    let (plugin, outside) = (&role.plugin, role.outside.as_ref().filter(|outside| outside.signed_by.is_none())?);
+    Some(Trouble {
+        code: "plugin.unsigned".into(),
+        message: format!("{} {} from {} is a third party's, and not signed by a key of yours", plugin.name(), plugin.manifest().version, outside.path),
+        help: Some(format!("that it is what you approved is known by its digest; `arcus plugin inspect {}` shows what it may do", plugin.name())),
+        plugin: Some(plugin.name().to_owned()),
+        ..Trouble::default()
+    })
+}
+
 fn steps_key(steps: &[PlannedStep]) -> Vec<(&str, &str, Option<&str>)> {
     steps.iter().map(|step| (step.plugin.as_str(), step.id.as_str(), step.diff.as_ref().and_then(|diff| diff.text.as_deref()))).collect()
 }
@@ -333,7 +360,7 @@ fn undo(step: &Step) -> &'static str {
     match (&step.undo, &step.action) {
         (Some(_), _) => "by a step",
         (None, Action::Command(_) | Action::Job(_) | Action::CopyTree(_) | Action::Call(_)) => "not at all",
-        (None, Action::Wait | Action::Later(_)) => "nothing to take back",
+        (None, Action::Wait | Action::Fetch(_) | Action::Later(_)) => "nothing to take back",
         (None, _) => "restored",
     }
 }
@@ -351,6 +378,7 @@ fn what(action: &Action) -> String {
                 arcus_contract::files::Part::Whole => String::new(),
                 arcus_contract::files::Part::Block(marker) => format!(", block `{marker}`"),
                 arcus_contract::files::Part::Line(key) => format!(", line `{key}`"),
+                arcus_contract::files::Part::Hosts => ", names".into(),
             };
             format!("file {}{part} {:04o} {}:{}", file.path, file.mode, file.owner, file.group)
         }
@@ -364,6 +392,7 @@ fn what(action: &Action) -> String {
         Action::Unmount(target) => format!("unmount {target}"),
         Action::Command(command) => format!("run {}", command.argv.join(" ")),
         Action::Job(command) => format!("run as a job {}", command.argv.join(" ")),
+        Action::Fetch(fetch) => format!("fetch {} to .arcus/kept as {}", fetch.path, fetch.name),
         Action::CopyTree(copy) => format!("copy {} to {}", copy.source, copy.target),
         Action::Wait => "wait".into(),
         Action::Later(later) => later.why.clone(),

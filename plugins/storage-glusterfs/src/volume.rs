@@ -116,9 +116,16 @@ impl Volume {
 /// The problem of a volume that is another.
 pub fn differs(config: &Config, differences: &[String]) -> Problem {
     let message = format!("there is a volume {} already, and it is another: {}", config.volume, differences.join("; "));
-    problem("gluster.volume-differs", message)
-        .at("/volume")
-        .help("Arcus never rebuilds a volume: name another `volume` (and `brick`), or make the file say what is there")
+    // Most often a storage node was taken out of the file.
+    let left_out: Vec<String> = differences.iter().filter_map(|what| what.strip_prefix("it has a brick ")?.split(' ').next().map(str::to_owned)).collect();
+    let help = match left_out.first() {
+        Some(brick) => format!(
+            "put the node of {brick} back into the file; to take it out for good: {}",
+            crate::leave::by_hand(config, &left_out, brick.split(':').next().unwrap_or_default())
+        ),
+        None => "Arcus never rebuilds a volume: name another `volume` (and `brick`), or make the file say what is there".to_owned(),
+    };
+    problem("gluster.volume-differs", message).at("/volume").help(help)
 }
 
 /// Judges `create`: a node of the pool shows the volume as the file means it.

@@ -42,6 +42,7 @@ pub fn proposal() -> Proposal {
         ..step("gateway-keepalived", "manage01", "secret-manage01", "file", "Write the secret", "file /etc/keepalived/secret 0600 root:root")
     };
     Proposal {
+        aim: arcus_engine::Aim::default(),
         cluster: "demo".into(),
         steps: vec![
             step("storage-glusterfs", "storage01", "package-storage01", "package", "Install the server", "install glusterfs-server"),
