@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::lock::Held;
@@ -17,9 +16,22 @@ const AGE: Duration = Duration::from_secs(10);
 /// What was planned, and what the lock was like before.
 pub struct Fresh {
     outlook: Outlook,
+    stamp: Stamp,
+}
+
+/// Which plan it is, and when it was made.
+struct Stamp {
     digest: String,
+    /// Of the lock, before anything was looked at.
     epoch: u64,
     made: Instant,
+}
+
+impl Stamp {
+    /// Whether the plan of this digest is as good as one made now by who holds the lock with this epoch.
+    fn holds(&self, digest: &str, epoch: u64) -> bool {
+        self.digest == digest && self.epoch + 1 == epoch && self.made.elapsed() < AGE
+    }
 }
 
 impl Engine {
@@ -30,12 +42,12 @@ impl Engine {
     /// As [`Engine::plan`].
     pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
         // First the lock, then the looks: whoever changes something after that raises the epoch.
-        let (lock, ()) = futures::join!(self.free_epoch(), self.fleet.connect());
-        let outlook = self.pass(&Aim::Plan, true).await?;
-        let proposal = self.propose(&outlook, Aim::Plan).await;
-        if let Some(epoch) = lock {
-            let fresh = Fresh { outlook, digest: proposal.digest.clone(), epoch, made: Instant::now() };
-            *self.fresh.lock().expect("no panic while held") = Some(fresh);
+        let (epoch, ()) = futures::join!(self.free_epoch(), self.fleet.connect());
+        let outlook = self.pass(true).await?;
+        let proposal = self.propose(&outlook).await;
+        if let Some(epoch) = epoch {
+            let stamp = Stamp { digest: proposal.digest.clone(), epoch, made: Instant::now() };
+            *self.fresh.lock().expect("no panic while held") = Some(Fresh { outlook, stamp });
         }
         Ok(proposal)
     }
@@ -43,7 +55,21 @@ impl Engine {
     /// What was planned for this, when it still holds under the lock.
     pub(crate) fn take_fresh(&self, approved: &Proposal, held: &Held) -> Option<Outlook> {
         let fresh = self.fresh.lock().expect("no panic while held").take()?;
-        let holds = fresh.digest == approved.digest && fresh.epoch + 1 == held.fence().epoch && fresh.made.elapsed() < AGE;
-        holds.then_some(fresh.outlook)
+        fresh.stamp.holds(&approved.digest, held.fence().epoch).then_some(fresh.outlook)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_is_made_again_after_another_run_another_plan_or_a_while() {
+        let stamp = |age: Duration| Stamp { digest: "a".into(), epoch: 7, made: Instant::now().checked_sub(age).unwrap() };
+        let now = stamp(Duration::ZERO);
+        assert!(now.holds("a", 8));
+        assert!(!now.holds("a", 9), "somebody had the lock in between");
+        assert!(!now.holds("b", 8));
+        assert!(!stamp(AGE).holds("a", 8));
     }
 }
