@@ -17,6 +17,8 @@ pub struct Checkout<'w> {
     world: &'w World,
     arcus: PathBuf,
     folder: tempfile::TempDir,
+    /// What the operator keeps outside of the folder: approvals.
+    side: tempfile::TempDir,
     login: Vec<OsString>,
     grctl: &'static str,
 }
@@ -30,8 +32,9 @@ impl<'w> Checkout<'w> {
         let folder = tempfile::Builder::new().prefix("arcus-checkout-").permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
         fs::copy(file, folder.path().join("cluster.yaml")).with_context(|| format!("copying {}", file.display()))?;
         fs::copy(world.known_hosts(), folder.path().join("known_hosts")).context("copying the host keys")?;
+        let side = tempfile::Builder::new().prefix("arcus-operator-").permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
         let login = ["--identity".into(), world.key().into_os_string(), "--no-agent".into()].to_vec();
-        Ok(Self { world, arcus: crate::arcus()?, folder, login, grctl: "grctl-5.1" })
+        Ok(Self { world, arcus: crate::arcus()?, folder, side, login, grctl: "grctl-5.1" })
     }
 
     /// With another binary, e.g. one as it is shipped.
@@ -93,6 +96,16 @@ impl<'w> Checkout<'w> {
         self.write(&text.replacen(from, to, 1))
     }
 
+    /// Takes a third party's component into the folder, as `NAME.wasm`, and lets the operator approve it. The cluster file must name it.
+    ///
+    /// # Errors
+    /// When it is not approved then.
+    pub fn approve(&self, name: &str, component: &Path) -> Result<()> {
+        fs::copy(component, self.folder.path().join(name.split_once('-').map_or(name, |(_, own)| own)).with_extension("wasm")).with_context(|| component.display().to_string())?;
+        let digest = approved(component)?;
+        self.run(&["plugin", "approve", name, "--digest", &digest], Duration::from_secs(60))?.code(0).map(drop)
+    }
+
     /// Deletes `.arcus/`, all that the tool keeps on the operator's side.
     ///
     /// # Errors
@@ -108,7 +121,7 @@ impl<'w> Checkout<'w> {
     pub fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = self.world.operator(&self.arcus);
         let grctl = standin(self.grctl)?;
-        command.current_dir(self.folder.path()).env_remove("SSH_AUTH_SOCK").env("XDG_CACHE_HOME", cache()).env("NO_COLOR", "1");
+        command.current_dir(self.folder.path()).env_remove("SSH_AUTH_SOCK").env("XDG_CACHE_HOME", cache()).env("XDG_STATE_HOME", self.side.path()).env("NO_COLOR", "1");
         command.arg("-f").arg(self.file()).args(&self.login);
         command.arg("--artifact").arg(format!("grctl={}", grctl.display())).args(words).stdin(Stdio::null());
         Ok(command)
@@ -174,6 +187,16 @@ impl<'w> Checkout<'w> {
         ensure!(left == (0, 0), "a plan has {} steps, and {} for later", left.0, left.1);
         Ok(())
     }
+}
+
+/// What `plugin approve --digest` takes for a component.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn approved(component: &Path) -> Result<String> {
+    use sha2::Digest as _;
+    let bytes = fs::read(component).with_context(|| component.display().to_string())?;
+    Ok(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A check, for people.

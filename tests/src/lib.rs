@@ -1,6 +1,7 @@
 //! What the scenarios in `tests/` share: a lab, and operators in it who use the built binary as anybody would.
 
 mod checkout;
+mod component;
 mod picture;
 mod program;
 mod scenes;
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{Base, NodeSpec, Options, World, nodes_of};
 
-pub use checkout::Checkout;
+pub use checkout::{Checkout, approved};
+pub use component::with_manifest;
 pub use picture::{Allowed, Difference, Picture, unexplained};
 pub use program::{Ended, Running};
 pub use scenes::Scenes;

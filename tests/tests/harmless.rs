@@ -180,10 +180,10 @@ fn looking_changes_nothing() {
 /// A plugin whose query writes a file: nothing in the plan tells of it, and the pictures do.
 fn mutation(world: &World, hostile: &Path) -> Result<()> {
     let checkout = Checkout::new(world, &example())?;
-    fs::copy(hostile, checkout.folder().join("hostile.wasm"))?;
     let text = checkout.text()?;
     let (nodes, _) = text.split_once("\n# Every file").context("the example has changed")?;
     checkout.write(&format!("{nodes}\nstorage: {{ use: hostile, hostile: {{ mode: mutate }} }}\nplugins: {{ storage-hostile: ./hostile.wasm }}\n"))?;
+    checkout.approve("storage-hostile", hostile)?;
     let compared = compare(world, &picture(world, &[])?, 1, || checkout.run(&["plan"], LIMIT)?.code(0).map(drop))?;
     let left = unexplained(compared.found, &compared.control, &ALLOWED);
     let seen: Vec<(&str, &str)> = left.iter().map(|one| (one.node.as_str(), one.what.as_str())).collect();

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arcus_tests::{Ended, Running, Scenes, arcus, component, root};
+use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, root, with_manifest};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -25,20 +25,76 @@ storage: { use: hostile, hostile: { mode: MODE } }
 plugins: { storage-hostile: ./hostile.wasm }
 ";
 
-/// `arcus` in a folder, as an operator types it.
-fn run(folder: &Path, words: &[&str]) -> Result<Ended> {
-    let mut command = Command::new(arcus()?);
-    command.current_dir(folder).env("XDG_CACHE_HOME", root().join("target/tests/cache")).env("NO_COLOR", "1");
-    command.args(["--no-agent", "-o", "json"]).args(words).stdin(Stdio::null());
-    Running::start(words.join(" "), &mut command)?.end(LIMIT)
+/// An operator's folder of a cluster, and beside it what is the operator's own.
+struct Desk(tempfile::TempDir);
+
+impl Desk {
+    fn new() -> Result<Self> {
+        let desk = Self(tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?);
+        fs::create_dir(desk.path())?;
+        Ok(desk)
+    }
+
+    /// With a cluster file in which the plugin has this mode, and the component beside it.
+    fn in_mode(hostile: &Path, mode: &str) -> Result<Self> {
+        let desk = Self::new()?;
+        fs::copy(hostile, desk.path().join("hostile.wasm"))?;
+        desk.write("cluster.yaml", &FILE.replace("MODE", mode))?;
+        Ok(desk)
+    }
+
+    /// The same, approved.
+    fn approved(hostile: &Path, mode: &str) -> Result<Self> {
+        let desk = Self::in_mode(hostile, mode)?;
+        desk.run(&["plugin", "approve", "storage-hostile", "--digest", &approved(hostile)?])?.code(0)?;
+        Ok(desk)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("project")
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.path().join("state")
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        fs::write(self.path().join(name), text).context(name.to_owned())
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        fs::read_to_string(self.path().join(name)).context(name.to_owned())
+    }
+
+    fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(arcus()?);
+        command.current_dir(self.path()).env("XDG_CACHE_HOME", root().join("target/tests/cache")).env("XDG_STATE_HOME", self.state()).env("XDG_CONFIG_HOME", self.state()).env("NO_COLOR", "1");
+        command.arg("--no-agent").args(words).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// `arcus` in the folder, as an operator types it.
+    fn run(&self, words: &[&str]) -> Result<Ended> {
+        Running::start(words.join(" "), self.command(words)?.args(["-o", "json"]))?.end(LIMIT)
+    }
+
+    /// For people.
+    fn shown(&self, words: &[&str]) -> Result<Ended> {
+        Running::start(words.join(" "), &mut self.command(words)?)?.end(LIMIT)
+    }
+
+    /// It must end with this, for this reason.
+    fn refused(&self, words: &[&str], code: i32, name: &str) -> Result<Value> {
+        let printed = json(&self.run(words)?.code(code)?)?;
+        ensure!(printed["error"]["code"] == name, "{words:?}: not {name}: {printed:#}");
+        let trouble = &printed["error"]["troubles"][0];
+        ensure!(trouble["help"].as_str().is_some_and(|help| !help.is_empty()), "{words:?}: what to do is not said: {printed:#}");
+        Ok(printed)
+    }
 }
 
 fn json(ended: &Ended) -> Result<Value> {
     serde_json::from_str(&ended.stdout).with_context(|| format!("`{}` printed no JSON:\n{}\n{}", ended.name, ended.stdout, ended.stderr))
-}
-
-fn folder() -> Result<tempfile::TempDir> {
-    Ok(tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?)
 }
 
 /// How the plugin breaks, and what is then said: verb, exit code, code of the error, words of its message.
@@ -61,6 +117,219 @@ const BROKEN: [Broken; 11] = [
 ];
 
 #[test]
+fn what_a_third_partys_plugin_may_do_is_the_operators_to_say() {
+    let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
+    let mut scenes = Scenes::default();
+    scenes.play("what is not approved is not run", || unapproved(&hostile));
+    scenes.play("what was swapped or edited is told", || swapped(&hostile));
+    scenes.play("an approval is for this cluster, this component and this operator", || elsewhere(&hostile));
+    scenes.play("a version that wants more shows what", || wants_more(&hostile));
+    scenes.play("add, update and remove", || comes_and_goes(&hostile));
+    scenes.end();
+}
+
+/// A component of another version, whose grant reads otherwise.
+fn version(of: &Path, to: &Path, version: &str, edit: impl FnOnce(&mut Value)) -> Result<String> {
+    let bytes = with_manifest(&fs::read(of)?, |manifest| {
+        manifest["version"] = version.into();
+        edit(&mut manifest["grant"]);
+    })?;
+    fs::write(to, bytes)?;
+    approved(to)
+}
+
+fn unapproved(hostile: &Path) -> Result<()> {
+    // It would never end if anything of it ran.
+    let desk = Desk::in_mode(hostile, "hang")?;
+    for verb in ["plan", "apply", "verify", "validate", "status", "preflight"] {
+        let words: &[&str] = if verb == "apply" { &["apply", "--yes"] } else { &[verb] };
+        let refused = desk.refused(words, 7, "plugin.not-pinned")?;
+        ensure!(refused["error"]["troubles"][0]["help"].to_string().contains("arcus plugin approve storage-hostile"), "{refused:#}");
+    }
+    ensure!(!desk.path().join(".arcus").exists() && !desk.path().join("arcus.lock").exists(), "something was written");
+    // Nobody to ask: everything is shown, nothing is approved or pinned.
+    let shown = desk.shown(&["plugin", "approve", "storage-hostile"])?.code(7)?;
+    for words in ["It asks to be allowed:", "amounts to root", "run true (as root)", "/srv/hostile", "plugin approve storage-hostile --digest"] {
+        ensure!(shown.stderr.contains(words), "{words:?} is not shown:\n{}", shown.stderr);
+    }
+    desk.refused(&["plan"], 7, "plugin.not-pinned")?;
+    desk.refused(&["plugin", "approve", "storage-hostile", "--digest", &"0".repeat(64)], 7, "plugin.other-digest")?;
+    desk.refused(&["plugin", "approve", "storage-glusterfs"], 3, "plugin.embedded")?;
+    desk.refused(&["plugin", "approve", "storage-nobody"], 3, "plugin.unknown")?;
+    // A state folder that the project brings is no place for approvals.
+    let digest = approved(hostile)?;
+    let inside = Running::start("approve inside".into(), desk.command(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.env("XDG_STATE_HOME", desk.path().join("state")))?.end(LIMIT)?;
+    inside.code(3)?.says("approvals.not-private")?;
+    desk.refused(&["plan"], 7, "plugin.not-pinned")?;
+    Ok(())
+}
+
+fn swapped(hostile: &Path) -> Result<()> {
+    let desk = Desk::approved(hostile, "good")?;
+    desk.run(&["validate"])?.code(0)?;
+    let lock = desk.read("arcus.lock")?;
+    ensure!(lock.contains("[plugin.storage-hostile]") && lock.contains(&approved(hostile)?), "{lock}");
+    // Other bytes in its place.
+    let there = desk.path().join("hostile.wasm");
+    version(hostile, &there, "0.1.0", |grant| grant["write"] = serde_json::json!(["/etc"]))?;
+    let refused = desk.refused(&["plan"], 7, "plugin.not-as-pinned")?;
+    ensure!(refused["error"]["troubles"][0]["plugin"] == "storage-hostile", "{refused:#}");
+    // And a lock file that was made to fit, as with a pull request: still not approved here.
+    let wide = approved(&there)?;
+    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide))?;
+    desk.refused(&["plan"], 7, "plugin.lock-edited")?;
+    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide).replace("/srv/hostile", "/etc"))?;
+    let refused = desk.refused(&["plan"], 7, "plugin.not-approved")?;
+    ensure!(refused["error"]["message"].to_string().contains("+ grant.write = "), "what is more is not said: {refused:#}");
+    // Widened in the lock file alone.
+    fs::copy(hostile, &there)?;
+    desk.write("arcus.lock", &lock.replace("/srv/hostile", "/etc"))?;
+    desk.refused(&["plan"], 7, "plugin.lock-edited")?;
+    desk.write("arcus.lock", "format = 1\n[plugin.\u{1b}[2J]")?;
+    desk.refused(&["plan"], 3, "lock-file.damaged")?;
+    desk.write("arcus.lock", &lock)?;
+    desk.run(&["validate"])?.code(0)?;
+    Ok(())
+}
+
+fn elsewhere(hostile: &Path) -> Result<()> {
+    let desk = Desk::approved(hostile, "good")?;
+    let (here, there) = ("9b1f7a52-6c0e-4d8e-9f43-5d2b8c7a1e60", "0c6f8f0a-9f0e-4b53-8a7c-2a4b8e1d3f52");
+    desk.write("cluster.yaml", &desk.read("cluster.yaml")?.replace(here, there))?;
+    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    // The record, copied to where one of the other cluster would be.
+    let approvals = desk.state().join("arcus/approvals");
+    fs::create_dir_all(approvals.join(there).join("storage-hostile"))?;
+    let record = PathBuf::from("storage-hostile").join(approved(hostile)?).with_extension("json");
+    fs::copy(approvals.join(here).join(&record), approvals.join(there).join(&record))?;
+    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    // Another operator pulls all that is committed.
+    desk.write("cluster.yaml", &desk.read("cluster.yaml")?.replace(there, here))?;
+    desk.run(&["validate"])?.code(0)?;
+    let colleague = Running::start("validate".into(), desk.command(&["validate", "-o", "json"])?.env("XDG_STATE_HOME", desk.0.path().join("colleague")))?.end(LIMIT)?;
+    colleague.code(7)?.says("plugin.not-approved")?;
+    // Others can write to what was approved.
+    fs::set_permissions(&approvals, fs::Permissions::from_mode(0o777))?;
+    desk.refused(&["validate"], 3, "approvals.not-private")?;
+    Ok(())
+}
+
+fn wants_more(hostile: &Path) -> Result<()> {
+    let desk = Desk::approved(hostile, "good")?;
+    let newer = desk.0.path().join("newer.wasm");
+    let digest = version(hostile, &newer, "0.2.0", |grant| {
+        grant["write"] = serde_json::json!(["/srv/hostile", "/etc/cron.d"]);
+        grant["roles"] = serde_json::json!([]);
+    })?;
+    let updated = json(&desk.run(&["plugin", "update", "storage-hostile", &newer.display().to_string(), "--accept", "other-source"])?.code(0)?)?;
+    ensure!(updated["beyond"] == serde_json::json!(["grant.roles = every role", "grant.write = \"/etc/cron.d\""]), "{updated:#}");
+    let refused = desk.refused(&["plan"], 7, "plugin.not-approved")?;
+    ensure!(refused["error"]["message"].as_str().is_some_and(|message| message.contains("+ grant.write = \"/etc/cron.d\"")), "{refused:#}");
+    let shown = desk.shown(&["plugin", "approve", "storage-hostile"])?.code(7)?.stderr;
+    for words in ["Compared with 0.1.0:", "+ grant.roles = every role", "+ grant.write = \"/etc/cron.d\"", "write below /etc/cron.d (/etc/cron.d: its jobs are run as root)"] {
+        ensure!(shown.contains(words), "{words:?} is not shown:\n{shown}");
+    }
+    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.code(0)?;
+    desk.run(&["validate"])?.code(0)?;
+    Ok(())
+}
+
+fn comes_and_goes(hostile: &Path) -> Result<()> {
+    let desk = Desk::new()?;
+    desk.write("cluster.yaml", &FILE.replace("MODE", "good").replace("plugins: { storage-hostile: ./hostile.wasm }\n", ""))?;
+    desk.refused(&["plugin", "update", "storage-hostile"], 3, "plugin.unknown")?;
+    let shelf = desk.0.path().join("shelf");
+    fs::create_dir(&shelf)?;
+    let from = shelf.display().to_string();
+    desk.refused(&["plugin", "add", &from], 3, "plugin.none-there")?;
+    let offered = shelf.join("hostile.wasm");
+    fs::copy(hostile, &offered)?;
+    // No line in the cluster file but the one that uses it.
+    desk.run(&["plugin", "add", &from])?.code(0)?;
+    ensure!(desk.path().join("plugins/storage-hostile.wasm").exists() && desk.read("arcus.lock")?.contains("version = \"0.1.0\""), "it is not there");
+    desk.refused(&["plugin", "add", &from], 3, "plugin.added-already")?;
+    let listed = |desk: &Desk| -> Result<Value> {
+        let listed = json(&desk.run(&["plugin", "list"])?.code(0)?)?;
+        let all = listed["plugins"].as_array().context("no plugins")?;
+        all.iter().find(|one| one["name"] == "storage-hostile").cloned().context("it is not listed")
+    };
+    ensure!(listed(&desk)?["state"] == "not approved" && listed(&desk)?["signed_by"].is_null(), "{:#}", listed(&desk)?);
+    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &approved(hostile)?])?.code(0)?;
+    desk.run(&["validate"])?.code(0)?;
+    ensure!(listed(&desk)?["state"] == "approved", "{:#}", listed(&desk)?);
+    desk.shown(&["plugin", "list"])?.code(0)?.says("approved, unsigned")?;
+    // Older ones and those from elsewhere only when that is said.
+    version(hostile, &offered, "0.0.9", |_| ())?;
+    desk.refused(&["plugin", "update", "storage-hostile"], 7, "plugin.lower-version")?;
+    let other = desk.0.path().join("other.wasm");
+    version(hostile, &other, "0.3.0", |_| ())?;
+    desk.refused(&["plugin", "update", "storage-hostile", &other.display().to_string()], 7, "plugin.other-source")?;
+    desk.run(&["validate"])?.code(0)?;
+    desk.refused(&["plugin", "update", "storage-hostile", "--accept", "everything"], 3, "cli.unknown-risk")?;
+    version(hostile, &offered, "one point two", |_| ())?;
+    desk.refused(&["plugin", "update", "storage-hostile"], 3, "plugin.version")?;
+    version(hostile, &offered, "0.2.0", |_| ())?;
+    desk.run(&["plugin", "update", "storage-hostile"])?.code(0)?;
+    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    // One that comes with Arcus is not replaced by what somebody adds.
+    fs::write(&offered, with_manifest(&fs::read(hostile)?, |manifest| manifest["name"] = "storage-glusterfs".into())?)?;
+    desk.refused(&["plugin", "add", &from], 3, "plugin.embedded")?;
+    desk.refused(&["plugin", "remove", "storage-hostile"], 3, "plugin.in-use")?;
+    let text = desk.read("cluster.yaml")?;
+    let (before, _) = text.split_once("storage:").context("no storage")?;
+    desk.write("cluster.yaml", before)?;
+    desk.run(&["plugin", "remove", "storage-hostile"])?.code(0)?;
+    ensure!(!desk.path().join("plugins/storage-hostile.wasm").exists() && !desk.read("arcus.lock")?.contains("hostile"), "it is still there");
+    ensure!(fs::read_dir(desk.state().join("arcus/approvals/9b1f7a52-6c0e-4d8e-9f43-5d2b8c7a1e60"))?.next().is_none(), "it is still approved");
+    Ok(())
+}
+
+/// What `arcus plugin test` says of one that breaks so.
+const NOT_CONFORMING: [(&str, &str); 7] = [
+    ("trap", "plugin.trap"),
+    ("memory", "plugin.memory"),
+    ("stack", "plugin.stack"),
+    ("outside", "it may not write /etc/cron.d/hostile"),
+    ("command", "no command of its manifest reads `rm -rf /srv`"),
+    ("nobody", "the cluster has no node `nobody`"),
+    ("verify-trap", "nothing can be proven of"),
+];
+
+#[test]
+fn the_conformance_kit_finds_what_is_broken() {
+    let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
+    let desk = Desk::new().expect("a desk");
+    let path = hostile.display().to_string();
+    let tried = |mode: &str| {
+        let world = "directories = [\"/srv/hostile\"]\n[config]\nmode = \"MODE\"\n[[node]]\nname = \"one\"\naddress = \"10.99.0.11\"\nroles = [\"manage\"]\n[[run]]\nargv = [\"*\"]\n";
+        desk.write("world.toml", &world.replace("MODE", mode)).expect("a world");
+        desk.run(&["plugin", "test", &path, "--world", "world.toml", "--seeds", "2"])
+    };
+    let mut scenes = Scenes::default();
+    for (mode, words) in NOT_CONFORMING {
+        scenes.play(mode, || {
+            let printed = json(&tried(mode)?.code(6)?)?;
+            ensure!(printed["error"]["code"] == "plugin.not-conforming", "{printed:#}");
+            let failed: Vec<&Value> = printed["trials"].as_array().context("no trials")?.iter().filter(|trial| trial["outcome"]["result"] == "failed").collect();
+            ensure!(failed.iter().any(|trial| trial["outcome"]["detail"].as_str().is_some_and(|detail| detail.contains(words))), "{words:?} is not said: {failed:#?}");
+            Ok(())
+        });
+    }
+    scenes.play("good", || {
+        let printed = json(&tried("good")?.code(0)?)?;
+        let trials = printed["trials"].as_array().context("no trials")?;
+        ensure!(trials.len() >= 13 && trials.iter().all(|trial| trial["outcome"]["result"] == "passed"), "{printed:#}");
+        Ok(())
+    });
+    scenes.play("no description", || {
+        desk.write("world.toml", "[[node]]\nname = \"one\"\naddress = \"x\"\nroles = [\"boss\"]\n")?;
+        desk.refused(&["plugin", "test", &path, "--world", "world.toml"], 3, "plugin.world").map(drop)
+    });
+    scenes.end();
+}
+
+#[test]
 fn what_a_broken_plugin_did_is_told_with_its_name() {
     let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
     let mut scenes = Scenes::default();
@@ -72,16 +341,9 @@ fn what_a_broken_plugin_did_is_told_with_its_name() {
     scenes.end();
 }
 
-fn in_mode(hostile: &Path, mode: &str) -> Result<tempfile::TempDir> {
-    let folder = folder()?;
-    fs::copy(hostile, folder.path().join("hostile.wasm"))?;
-    fs::write(folder.path().join("cluster.yaml"), FILE.replace("MODE", mode))?;
-    Ok(folder)
-}
-
 fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Result<()> {
-    let folder = in_mode(hostile, mode)?;
-    let ended = run(folder.path(), &[verb])?.code(*code)?;
+    let desk = Desk::approved(hostile, mode)?;
+    let ended = desk.run(&[verb])?.code(*code)?;
     let printed = json(&ended)?;
     let of = |key: &str| printed["error"][key].as_array().cloned().unwrap_or_default();
     let all = [of("troubles"), of("diagnostics")].concat();
@@ -95,37 +357,38 @@ fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Resul
     ensure!(printed["exit"]["code"] == *code, "{:#}", printed["exit"]);
     // A plugin that spins has ten seconds of its own; nobody waits longer for it.
     ensure!(ended.took < Duration::from_secs(40), "it took {:?}", ended.took);
-    ensure!(!folder.path().join(".arcus/runs").exists(), "a run was begun");
+    ensure!(!desk.path().join(".arcus/runs").exists(), "a run was begun");
     if *mode == "hang" {
         return Ok(());
     }
     // For a person: the same.
-    let shown = Command::new(arcus()?).current_dir(folder.path()).args(["--no-agent", "--color", "never", verb]).env("XDG_CACHE_HOME", root().join("target/tests/cache")).stdin(Stdio::null()).output()?;
-    let shown = String::from_utf8_lossy(&shown.stderr).into_owned();
+    let shown = desk.shown(&["--color", "never", verb])?.stderr;
     ensure!(shown.contains(name) && shown.contains("storage-hostile"), "{shown}");
     Ok(())
 }
 
 fn good(hostile: &Path) -> Result<()> {
-    let folder = in_mode(hostile, "good")?;
-    run(folder.path(), &["validate"])?.code(0)?;
+    let desk = Desk::approved(hostile, "good")?;
+    desk.run(&["validate"])?.code(0)?;
     // The nodes are not there; the plugin is fine.
-    let plan = json(&run(folder.path(), &["plan"])?.code(4)?)?;
+    let plan = json(&desk.run(&["plan"])?.code(4)?)?;
     ensure!(plan["error"].is_null() && plan["blocked"][0]["plugin"] == "storage-hostile", "{plan:#}");
+    let warnings = plan["warnings"].as_array().context("no warnings")?;
+    ensure!(warnings.iter().any(|one| one["code"] == "plugin.unsigned" && one["plugin"] == "storage-hostile"), "that nobody signed it is not said: {plan:#}");
     // Its schema holds for its section, too.
-    let other = in_mode(hostile, "no-such-mode")?;
-    let refused = json(&run(other.path(), &["plan"])?.code(3)?)?;
+    let other = Desk::approved(hostile, "no-such-mode")?;
+    let refused = json(&other.run(&["plan"])?.code(3)?)?;
     ensure!(refused["error"]["diagnostics"][0]["pointer"] == "/storage/hostile/mode", "{refused:#}");
     Ok(())
 }
 
 fn no_plugin(hostile: &Path) -> Result<()> {
-    let folder = in_mode(hostile, "good")?;
-    let path = folder.path().join("hostile.wasm");
+    let desk = Desk::approved(hostile, "good")?;
+    let path = desk.path().join("hostile.wasm");
     let whole = fs::read(&path)?;
     for (what, bytes) in [("cut", &whole[..whole.len() / 2]), ("empty", b""), ("text", b"not wasm")] {
         fs::write(&path, bytes)?;
-        let printed = json(&run(folder.path(), &["plan"])?.code(3)?)?;
+        let printed = json(&desk.run(&["plan"])?.code(3)?)?;
         let code = printed["error"]["code"].as_str().unwrap_or_default();
         ensure!(code.starts_with("plugin."), "{what}: {printed:#}");
         ensure!(printed["error"].to_string().contains("storage-hostile"), "{what}: {printed:#}");
@@ -135,8 +398,8 @@ fn no_plugin(hostile: &Path) -> Result<()> {
 
 /// The components that come with Arcus.
 fn first_party() -> Vec<Value> {
-    let folder = folder().expect("a folder");
-    let listed = json(&run(folder.path(), &["plugin", "list"]).and_then(|ended| ended.code(0)).expect("a list")).expect("JSON");
+    let desk = Desk::new().expect("a folder");
+    let listed = json(&desk.run(&["plugin", "list"]).and_then(|ended| ended.code(0)).expect("a list")).expect("JSON");
     let plugins = listed["plugins"].as_array().cloned().expect("plugins");
     assert_eq!(plugins.len(), names().len(), "what is embedded is not what was built");
     plugins
@@ -151,12 +414,12 @@ fn names() -> BTreeSet<String> {
 
 #[test]
 fn those_that_come_with_arcus_import_log_and_observe_only() {
-    let folder = folder().unwrap();
+    let desk = Desk::new().unwrap();
     let built = names();
     assert!(built.len() >= 5, "{built:?}");
     for name in &built {
         let path = root().join("target/plugins").join(name).with_extension("wasm");
-        let inspected = json(&run(folder.path(), &["plugin", "inspect", &path.display().to_string()]).unwrap().code(0).unwrap()).unwrap();
+        let inspected = json(&desk.run(&["plugin", "inspect", &path.display().to_string()]).unwrap().code(0).unwrap()).unwrap();
         let imports: Vec<&str> = inspected["imports"].as_array().unwrap().iter().map(|import| import.as_str().unwrap()).collect();
         assert!(imports.iter().all(|import| ["arcus:plugin/log@0.1.0#emit", "arcus:plugin/observe@0.1.0#ask"].contains(import)), "{name}: {imports:?}");
         assert!(imports.iter().any(|import| import.starts_with("arcus:plugin/observe@")), "{name} asks nobody: {imports:?}");
@@ -168,10 +431,10 @@ fn those_that_come_with_arcus_import_log_and_observe_only() {
 
 #[test]
 fn their_schemas_accept_what_init_writes() {
-    let folder = folder().unwrap();
-    run(folder.path(), &["init", "--name", "fresh"]).unwrap().code(0).unwrap();
-    run(folder.path(), &["validate"]).unwrap().code(0).unwrap();
-    let file = folder.path().join("cluster.yaml");
+    let desk = Desk::new().unwrap();
+    desk.run(&["init", "--name", "fresh"]).unwrap().code(0).unwrap();
+    desk.run(&["validate"]).unwrap().code(0).unwrap();
+    let file = desk.path().join("cluster.yaml");
     let text = fs::read_to_string(&file).unwrap();
     let mut seen = 0;
     for plugin in first_party() {
@@ -182,7 +445,7 @@ fn their_schemas_accept_what_init_writes() {
         // Of several plugins for a concern, init writes one.
         let Some(at) = text.find(&section).map(|at| at + section.len()) else { continue };
         fs::write(&file, format!("{}    no-such-key: 1\n{}", &text[..at], &text[at..])).unwrap();
-        let refused = json(&run(folder.path(), &["validate"]).unwrap().code(3).unwrap()).unwrap();
+        let refused = json(&desk.run(&["validate"]).unwrap().code(3).unwrap()).unwrap();
         let found = refused["error"]["diagnostics"].as_array().unwrap();
         assert_eq!(found.len(), 1, "{name}: {found:#?}");
         assert!(found[0]["pointer"].as_str().unwrap().starts_with(&format!("/{concern}/{own}")), "{name}: {found:#?}");

@@ -11,6 +11,7 @@ use arcus_plugin::{Embedded, Failure, Plugin, Sandbox, Source};
 use futures::future::join_all;
 
 use crate::fault::{Fault, Kind, Trouble};
+use crate::gate::{Gate, refused};
 
 /// The plugin that inspects the machines; files do not name it.
 const PREFLIGHT: &str = "preflight";
@@ -23,6 +24,16 @@ pub struct Role {
     pub input: Input,
     /// Where its section is in the cluster file.
     pub pointer: String,
+    /// Of a third party.
+    pub outside: Option<Outside>,
+}
+
+/// Where a third party's plugin came from.
+pub struct Outside {
+    /// Its file, in the folder of the cluster file.
+    pub path: String,
+    /// The operator's name of the key that signed it.
+    pub signed_by: Option<String>,
 }
 
 /// All plugins of a cluster, in the order in which their plans are put together.
@@ -37,31 +48,34 @@ impl Cast {
     /// Loads what the file uses, checks each section against its plugin's schema, and lets the plugins make their promises.
     ///
     /// # Errors
-    /// All mistakes at once: missing plugins, sections that do not fit, what the plugins themselves find wrong.
-    pub async fn load(sandbox: &Sandbox, embedded: &[Embedded], file: &File, cluster: &Cluster, read: impl Fn(&str) -> std::io::Result<Vec<u8>>) -> Result<Self, Fault> {
-        let known: Vec<&str> = embedded.iter().map(|plugin| plugin.name).collect();
+    /// Plugins of third parties that may not be used; else all mistakes at once: missing plugins, sections that do not fit, what the plugins themselves find wrong.
+    pub async fn load(sandbox: &Sandbox, embedded: &[Embedded], file: &File, cluster: &Cluster, gate: &Gate, read: impl Fn(&str) -> std::io::Result<Vec<u8>>) -> Result<Self, Fault> {
+        let mut known: Vec<&str> = embedded.iter().map(|plugin| plugin.name).collect();
+        let inspects = known.contains(&PREFLIGHT);
+        known.extend(gate.lock.pins.keys().map(String::as_str));
         let unknown = file.unknown_plugins(cluster, &known);
         if !unknown.is_empty() {
             return Err(Fault::file(unknown));
         }
-        let inspects = known.contains(&PREFLIGHT);
         // All at once: every command waits for this.
         let names = cluster.uses().map(|used| used.plugin.as_str()).chain(inspects.then_some(PREFLIGHT));
-        let mut loaded = join_all(names.map(|name| load(sandbox, embedded, cluster, name, &read))).await.into_iter();
+        let mut loaded = join_all(names.map(|name| load(sandbox, embedded, cluster, gate, name, &read))).await.into_iter();
         let mut diagnostics = Vec::new();
         let mut roles = Vec::new();
         for (used, plugin) in cluster.uses().zip(&mut loaded) {
             let plugin = plugin?;
             expect_concern(&plugin, used)?;
+            let outside = outside(embedded, cluster, gate, &plugin);
             match file.config(&used.pointer, &plugin.manifest().schema) {
-                Ok(config) => roles.push(Role { input: input(cluster, &config), plugin, pointer: used.pointer.clone() }),
+                Ok(config) => roles.push(Role { input: input(cluster, &config), plugin, pointer: used.pointer.clone(), outside }),
                 Err(found) => diagnostics.extend(found),
             }
         }
         let preflight = match loaded.next().transpose()? {
             Some(plugin) => {
                 let config = serde_json::json!({});
-                Some(Role { input: input(cluster, &config), plugin, pointer: "/preflight".into() })
+                let outside = outside(embedded, cluster, gate, &plugin);
+                Some(Role { input: input(cluster, &config), plugin, pointer: "/preflight".into(), outside })
             }
             None => None,
         };
@@ -98,6 +112,12 @@ impl Cast {
                 }
             }
         }
+        // Nobody mounts anything but by the migration itself.
+        if cluster.migrating.is_some()
+            && let Some(shared) = &mut handed.demands.shared
+        {
+            shared.attach = false;
+        }
         let offers: Vec<usize> = (0..self.roles.len()).collect();
         for place in offers {
             self.roles[place].input.handed.demands = handed.demands.clone();
@@ -105,7 +125,8 @@ impl Cast {
             match role.plugin.manifest().concern {
                 manifest::Concern::Storage => match role.plugin.offer_storage(&role.input).await {
                     Ok(offer) => {
-                        let name = cluster.storage.as_ref().map(|used| used.name.clone()).unwrap_or_default();
+                        let name = role.plugin.name();
+                        let name = name.strip_prefix("storage-").unwrap_or(name).to_owned();
                         handed.storage.push((name, offer));
                     }
                     Err(failure) => found.add(role, failure),
@@ -187,7 +208,7 @@ pub fn broken(error: &arcus_plugin::CallError) -> Trouble {
 }
 
 fn no_demands() -> PlatformDemand {
-    PlatformDemand { shared: None, gateway_health: None, gateway_unit: None }
+    PlatformDemand { shared: None, gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None }
 }
 
 fn input(cluster: &Cluster, config: &serde_json::Value) -> Input {
@@ -204,14 +225,20 @@ async fn load(
     sandbox: &Sandbox,
     embedded: &[Embedded],
     cluster: &Cluster,
+    gate: &Gate,
     name: &str,
     read: &impl Fn(&str) -> std::io::Result<Vec<u8>>,
 ) -> Result<Plugin, Fault> {
-    let loaded = if let Some(outside) = cluster.plugins.get(name) {
-        let bytes = read(&outside.path).map_err(|error| {
-            Fault::new(Kind::Input, "plugin.unreadable", format!("{}: {error}", outside.path)).help("the path is relative to the cluster file")
+    let loaded = if let Some(path) = lies(embedded, cluster, gate, name) {
+        let bytes = read(&path).map_err(|error| {
+            Fault::new(Kind::Input, "plugin.unreadable", format!("{path}: {error}")).help("the path is relative to the cluster file")
         })?;
-        sandbox.load(Source::Bytes(&outside.path, &bytes)).await
+        // Of what may not be used, nothing is compiled or run. What cannot be read is told below, as of any plugin.
+        if let Ok(inspection) = arcus_plugin::inspect(&bytes) {
+            called(&inspection.manifest.name, name)?;
+            gate.admit(cluster, &inspection).map_err(|refusal| refused(&inspection, &refusal))?;
+        }
+        sandbox.load(Source::Bytes(&path, &bytes)).await
     } else {
         let plugin = embedded.iter().find(|plugin| plugin.name == name);
         let plugin = plugin.ok_or_else(|| Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}`")))?;
@@ -229,11 +256,29 @@ async fn load(
             },
         )
     })?;
-    if plugin.name() != name {
-        let message = format!("the component under the name `{name}` calls itself `{}`", plugin.name());
-        return Err(Fault::new(Kind::Input, "plugin.other-name", message));
-    }
+    called(plugin.name(), name)?;
     Ok(plugin)
+}
+
+/// Where a plugin lies that does not come with Arcus. What does is never replaced by the lock file, which the folder brings.
+fn lies(embedded: &[Embedded], cluster: &Cluster, gate: &Gate, name: &str) -> Option<String> {
+    let path = gate.path(cluster, name)?;
+    (cluster.plugins.contains_key(name) || !embedded.iter().any(|plugin| plugin.name == name)).then_some(path)
+}
+
+fn outside(embedded: &[Embedded], cluster: &Cluster, gate: &Gate, plugin: &Plugin) -> Option<Outside> {
+    let path = lies(embedded, cluster, gate, plugin.name())?;
+    let signed_by = gate.admit(cluster, plugin.inspection()).ok().and_then(|approval| approval.signed_by);
+    Some(Outside { path, signed_by })
+}
+
+/// The name in the cluster file and the one in the manifest must be one.
+fn called(itself: &str, name: &str) -> Result<(), Fault> {
+    if itself == name {
+        return Ok(());
+    }
+    let message = format!("the component under the name `{name}` calls itself `{itself}`");
+    Err(Fault::new(Kind::Input, "plugin.other-name", message).help("name it in the cluster file as it calls itself"))
 }
 
 fn expect_concern(plugin: &Plugin, used: &Use) -> Result<(), Fault> {
@@ -242,6 +287,7 @@ fn expect_concern(plugin: &Plugin, used: &Use) -> Result<(), Fault> {
         Concern::Network => manifest::Concern::Network,
         Concern::Gateway => manifest::Concern::Gateway,
         Concern::Platform => manifest::Concern::Platform,
+        Concern::Migration => manifest::Concern::Migration,
     };
     if plugin.manifest().concern == wanted {
         return Ok(());

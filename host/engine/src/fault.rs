@@ -110,7 +110,10 @@ impl From<Denial> for Trouble {
             code: if denial.permission.is_some() { "plugin.denied".into() } else { "plugin.contract-broken".into() },
             help: Some(match &denial.permission {
                 Some(permission) => {
-                    format!("it would need {permission} in its manifest; `arcus plugin inspect {}` shows what it asks for", denial.plugin)
+                    format!(
+                        "its manifest does not ask for {permission}, so nobody approved that; for a version that does: `arcus plugin approve {}`",
+                        denial.plugin
+                    )
                 }
                 None => "this is a mistake in the plugin: tell its author".into(),
             }),

@@ -100,7 +100,7 @@ fn input(nodes: usize) -> Input {
         config: "{}".into(),
         nodes: (0..nodes).map(node).collect(),
         handed: Handed {
-            demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None },
+            demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None },
             storage: vec![],
             network: None,
             gateway: None,

@@ -20,6 +20,8 @@ use cap_std::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::private::exposed;
+
 const MAGIC: &[u8; 16] = b"arcus-compiled-2";
 /// What stands behind the code: the magic word and the seal.
 const TRAILER: usize = MAGIC.len() + 32;
@@ -180,13 +182,4 @@ fn is_whole(file: &mut File, size: u64, key: &str) -> std::io::Result<bool> {
     let mut trailer = [0; TRAILER];
     file.read_exact(&mut trailer)?;
     Ok(trailer[..MAGIC.len()] == MAGIC[..] && trailer[MAGIC.len()..] == seal.finalize()[..])
-}
-
-/// Why something of this owner and mode cannot be trusted.
-fn exposed(owner: u32, mode: u32) -> Option<String> {
-    let me = rustix::process::geteuid().as_raw();
-    if owner != me {
-        return Some(format!("it belongs to user {owner}, and this is user {me}"));
-    }
-    (mode & 0o022 != 0).then(|| format!("others can write to it (mode {:04o})", mode & 0o7777))
 }

@@ -9,28 +9,39 @@
 //! A plugin is a component without WASI. Each call gets a fresh store, so nothing is remembered and nothing that goes
 //! wrong in one call reaches the next. This crate prints nothing and reads no environment.
 
+mod admission;
+mod approval;
 mod ask;
+mod asked;
 mod cache;
 mod embedded;
 mod export;
 mod failure;
 mod guest;
 mod limits;
+mod lock;
 mod meter;
 mod native;
 mod plugin;
+mod private;
 mod round;
 mod sandbox;
+mod signature;
 
 pub use arcus_component::{CONTRACT_VERSION, Fault, Inspection, MAX_SIZE, componentize, digest, inspect};
 
+pub use admission::{Refusal, admit};
+pub use approval::{Approval, ApprovalError, Approvals};
 pub use ask::Asker;
+pub use asked::{beyond, grant_digest, permissions};
 pub use cache::{Cache, CacheError};
 pub use embedded::{Embedded, embedded};
 pub use export::Export;
 pub use failure::{CallError, Failure, Kind};
 pub use guest::{Level, LogLine};
 pub use limits::Limits;
+pub use lock::{LOCK, Lock, LockError, Pin};
 pub use plugin::Plugin;
 pub use round::{Fetch, Round, Seat, Wanted};
+pub use signature::{Policy, SignatureError, Signer};
 pub use sandbox::{LoadError, LogSink, Options, Permit, Sandbox, Source};

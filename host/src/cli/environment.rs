@@ -78,6 +78,23 @@ impl Environment {
         given.or_else(|| Some(self.home()?.join(".cache"))).map(|path| path.join("arcus"))
     }
 
+    /// Where approvals of plugins are kept.
+    pub fn approvals(&self) -> Option<PathBuf> {
+        let given = self.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        given.or_else(|| Some(self.home()?.join(".local/state"))).map(|path| path.join("arcus/approvals"))
+    }
+
+    /// What the operator decided about plugins, for all clusters.
+    pub fn policy(&self) -> Option<PathBuf> {
+        let given = self.get("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        given.or_else(|| Some(self.home()?.join(".config"))).map(|path| path.join("arcus/policy.toml"))
+    }
+
+    /// Where cargo keeps sources of others.
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        self.get("CARGO_HOME").map(PathBuf::from).or_else(|| Some(self.home()?.join(".cargo")))
+    }
+
     /// Login name of the operator, as others are told.
     pub fn user(&self) -> String {
         let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| self.text(name));
@@ -123,6 +140,13 @@ mod tests {
         assert_eq!(Environment::of(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).cache(), Some("/c/arcus".into()));
         assert_eq!(Environment::of(&[("HOME", "/h"), ("XDG_CACHE_HOME", "relative")]).cache(), Some("/h/.cache/arcus".into()));
         assert_eq!(Environment::of(&[]).cache(), None);
+    }
+
+    #[test]
+    fn approvals_are_where_the_desktop_says_or_below_home() {
+        assert_eq!(Environment::of(&[("HOME", "/h")]).approvals(), Some("/h/.local/state/arcus/approvals".into()));
+        assert_eq!(Environment::of(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]).approvals(), Some("/s/arcus/approvals".into()));
+        assert_eq!(Environment::of(&[("XDG_STATE_HOME", "relative")]).approvals(), None);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use arcus_cluster::{Cluster, File};
-use arcus_engine::{Engine, Events, Fault, Kind, Operator, Setup};
+use arcus_engine::{Engine, Events, Fault, Gate, Kind, Operator, Setup};
 use arcus_node::Transport;
-use arcus_plugin::{Cache, embedded};
+use arcus_plugin::{Approvals, Cache, LOCK, embedded};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Context;
@@ -13,6 +13,7 @@ use crate::cli::environment::host;
 use crate::cli::folder::Folder;
 use crate::cli::foreign::Foreign;
 use crate::cli::progress::{Progress, Witnessed};
+use crate::cli::verbs::plugin::ask_for_approvals;
 use crate::cli::{bindings, interrupt, ssh};
 use crate::safe;
 
@@ -32,6 +33,8 @@ impl Work {
         let folder = Folder::open(&context.global.file)?;
         let (_, cluster) = folder.cluster()?;
         plugins_are_there(&cluster)?;
+        let gate = Gate::open(&folder.dir, approvals(context, &folder, &cluster)?)?;
+        ask_for_approvals(context, &folder, &cluster, &gate)?;
         let transport = ssh::transport(context, &folder, &cluster)?;
         let stop = CancellationToken::new();
         let progress = Arc::new(Mutex::new(None::<Progress>));
@@ -51,6 +54,7 @@ impl Work {
             transport,
             embedded: embedded(),
             cache: cache(context),
+            approvals: gate.approvals,
             bindings,
             jobs: usize::from(context.global.pace.jobs),
             limit: context.global.pace.limit.clone(),
@@ -118,12 +122,15 @@ impl Work {
 
 /// The engine without any way to a node: what can be told from the file and the plugins alone.
 pub async fn check(context: &Context, folder: Folder, events: Events) -> Result<Engine, Fault> {
+    let (_, cluster) = folder.cluster()?;
+    let approvals = approvals(context, &folder, &cluster)?;
     let setup = Setup {
         folder: folder.dir,
         file: folder.name,
         transport: nowhere(),
         embedded: embedded(),
         cache: cache(context),
+        approvals,
         bindings: arcus_engine::Bindings::default(),
         jobs: 1,
         limit: context.global.pace.limit.clone(),
@@ -155,6 +162,16 @@ pub fn cache(context: &Context) -> Option<Arc<Cache>> {
             None
         }
     }
+}
+
+/// What the operator approved of third parties' plugins. Not looked for where there is none of them.
+pub fn approvals(context: &Context, folder: &Folder, cluster: &Cluster) -> Result<Option<Arc<Approvals>>, Fault> {
+    if cluster.plugins.is_empty() && !folder.dir.exists(LOCK) {
+        return Ok(None);
+    }
+    let Some(path) = context.environment.approvals() else { return Ok(None) };
+    let opened = Approvals::open(&path, &folder.path).map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
+    Ok(Some(Arc::new(opened)))
 }
 
 /// A binary that was built without plugins says so, instead of calling every one unknown.

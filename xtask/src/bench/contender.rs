@@ -52,6 +52,8 @@ pub struct Tools {
     pub ansible: Option<PathBuf>,
     /// Where Arcus keeps compiled plugins.
     pub cache: PathBuf,
+    /// Where Arcus keeps what was approved.
+    pub state: PathBuf,
 }
 
 impl Contender {
@@ -89,7 +91,7 @@ impl Contender {
             Contender::Arcus => {
                 let folder = site.folder().join("arcus");
                 command.arg(&tools.arcus).arg("-f").arg(folder.join("cluster.yaml")).arg("--identity").arg(site.key()).arg("--no-agent");
-                command.env("XDG_CACHE_HOME", &tools.cache).current_dir(folder);
+                command.env("XDG_CACHE_HOME", &tools.cache).env("XDG_STATE_HOME", &tools.state).current_dir(folder);
                 match deed {
                     Deed::Apply => command.args(["apply", "--yes", "--no-verify"]),
                     Deed::Again => command.args(["plan", "--detailed-exitcode"]),

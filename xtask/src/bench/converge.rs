@@ -33,6 +33,9 @@ pub fn converge(root: &Path, options: &Converge) -> Result<()> {
     for count in &options.nodes {
         let count = usize::from(*count);
         let site = Site::new(&bench.join(count.to_string()), count, &component)?;
+        if groups.iter().flatten().any(|one| *one == Contender::Arcus) {
+            startup::approve(&site, &tools)?;
+        }
         if report.startup.is_empty() && groups.iter().flatten().any(|one| *one == Contender::Arcus) {
             report.startup = startup::measure(&site, &tools)?;
             report.print_startup();
@@ -88,6 +91,7 @@ fn tools(root: &Path, target: &Path, bench: &Path, options: &Converge, groups: &
         pyinfra: if takes(Contender::Pyinfra) { venv::ensure(&bench.join("venv"), venv::PYINFRA)? } else { bench.join("venv") },
         ansible: ansible.then(|| venv::ensure(&bench.join("venv-ansible"), venv::ANSIBLE)).transpose()?,
         cache: bench.join("cache"),
+        state: bench.join("state"),
     })
 }
 

@@ -1,6 +1,6 @@
 //! How long `arcus` takes before it does anything: what an operator waits for at every command.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -33,21 +33,37 @@ pub fn measure(site: &Site, tools: &Tools) -> Result<Vec<Startup>> {
     [vec!["--version"], vec!["-f", &file, "validate"]].iter().map(|words| one(words, tools)).collect()
 }
 
+/// Approves the plugin that is not of Arcus, as the operator must.
+pub fn approve(site: &Site, tools: &Tools) -> Result<()> {
+    let folder = site.folder().join("arcus");
+    let file = folder.join("cluster.yaml").display().to_string();
+    let component = folder.join("storage-bench.wasm").display().to_string();
+    let inspected: serde_json::Value = serde_json::from_slice(&run(&["-o", "json", "plugin", "inspect", &component], tools)?.stdout)?;
+    let digest = inspected["digest"].as_str().context("it has no digest")?;
+    run(&["-f", &file, "plugin", "approve", "storage-bench", "--digest", digest], tools).map(drop)
+}
+
+fn run(words: &[&str], tools: &Tools) -> Result<Output> {
+    let output = Command::new(&tools.arcus)
+        .args(words)
+        .env("XDG_CACHE_HOME", &tools.cache)
+        .env("XDG_STATE_HOME", &tools.state)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("running {}", tools.arcus.display()))?;
+    if !output.status.success() {
+        bail!("arcus {} ended with {}:\n{}", words.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(output)
+}
+
 fn one(words: &[&str], tools: &Tools) -> Result<Startup> {
     let mut times = Vec::new();
-    for run in 0..=RUNS {
+    for number in 0..=RUNS {
         let begun = Instant::now();
-        let output = Command::new(&tools.arcus)
-            .args(words)
-            .env("XDG_CACHE_HOME", &tools.cache)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("running {}", tools.arcus.display()))?;
+        run(words, tools)?;
         let time = begun.elapsed().as_secs_f64() * 1e3;
-        if !output.status.success() {
-            bail!("arcus {} ended with {}:\n{}", words.join(" "), output.status, String::from_utf8_lossy(&output.stderr));
-        }
-        if run > 0 {
+        if number > 0 {
             times.push(time);
         }
     }

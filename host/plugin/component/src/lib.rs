@@ -2,6 +2,7 @@
 //!
 //! Apart from the sandbox, so that building plugins needs no compiler of WebAssembly.
 
+pub mod compile;
 mod complexity;
 mod contract;
 mod encode;

@@ -228,7 +228,7 @@ pub fn input() -> Input {
         config: "{}".into(),
         nodes: vec![Node { name: "n1".into(), address: "10.0.0.1".into(), roles: vec![Role::Storage], labels: vec![] }],
         handed: Handed {
-            demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None },
+            demands: PlatformDemand { shared: None, gateway_health: None, gateway_unit: None, manage_health: None, manage_unit: None },
             storage: vec![],
             network: None,
             gateway: None,

@@ -1,7 +1,7 @@
 //! What a plugin asks to be allowed, shown in full, and in plain words what that amounts to on a node.
 
 use arcus_plan::manifest::{Grant, Secret};
-use arcus_plugin::Inspection;
+use arcus_plugin::{Approval, Inspection, beyond};
 
 use crate::cli::foreign::Foreign;
 use crate::cli::paint::Paint;
@@ -23,6 +23,9 @@ pub fn plugin(inspection: &Inspection, origin: &str, paint: Paint) -> Safe {
     text.line(&"");
     text.line(&paint.bold("It asks to be allowed:"));
     let grant = &manifest.grant;
+    if grant.roles.is_empty() {
+        text.line(&safe!("  {:<15} {}", "steps on roles", "every role"));
+    }
     for (what, list) in [
         ("steps on roles", &grant.roles),
         ("actions", &grant.actions),
@@ -69,6 +72,38 @@ pub fn plugin(inspection: &Inspection, origin: &str, paint: Paint) -> Safe {
             text.line(&safe!("  - {}", power));
         }
         text.line(&"can make that node do anything. Nothing outside of this is done, and every step is shown before.");
+    }
+    text
+}
+
+/// What it asks for beyond what was approved last, and what not any more.
+pub fn difference(before: &Approval, inspection: &Inspection, paint: Paint) -> Safe {
+    change(&before.version, &before.grant, inspection, paint)
+}
+
+/// The same, from one grant to that of a component.
+pub fn change(version: &str, before: &Grant, inspection: &Inspection, paint: Paint) -> Safe {
+    let now = &inspection.manifest.grant;
+    let (more, less) = (beyond(before, now), beyond(now, before));
+    let mut text = Safe::new();
+    if more.is_empty() && less.is_empty() {
+        text.line(&safe!("It asks for the same as {}.", Foreign::word(version)));
+        return text;
+    }
+    text.line(&paint.bold(safe!("Compared with {}:", Foreign::word(version))));
+    for permission in &more {
+        text.line(&paint.red(safe!("  + {}", Foreign::line(permission))));
+    }
+    for permission in &less {
+        text.line(&paint.green(safe!("  - {}", Foreign::line(permission))));
+    }
+    let known = powers(before);
+    let new: Vec<Safe> = powers(now).into_iter().filter(|power| !known.contains(power)).collect();
+    if !new.is_empty() {
+        text.line(&paint.red("Of this, amounts to root what was not allowed before:"));
+        for power in &new {
+            text.line(&safe!("  - {}", power));
+        }
     }
     text
 }
@@ -183,6 +218,19 @@ mod tests {
         let mut harmless = inspection();
         harmless.manifest.grant = Grant { actions: vec!["file".into()], write: vec!["/srv/x".into()], ..Grant::default() };
         assert!(plugin(&harmless, "x", Paint::new(false)).as_str().contains("None of this amounts to root"));
+    }
+
+    #[test]
+    fn what_is_more_and_what_is_less_is_told() {
+        let mut before = inspection().manifest.grant;
+        before.write = vec!["/srv/x".into(), "/srv/\u{1b}[2Jy".into()];
+        before.packages.clear();
+        let text = change("0.0.9", &before, &inspection(), Paint::new(false));
+        insta::assert_snapshot!(text.as_str());
+        assert_eq!(change("0.1.0", &inspection().manifest.grant, &inspection(), Paint::new(false)).as_str(), "It asks for the same as 0.1.0.\n");
+        let everywhere = Inspection { manifest: Manifest { grant: Grant { roles: vec![], ..inspection().manifest.grant }, ..inspection().manifest }, ..inspection() };
+        assert!(change("0.1.0", &inspection().manifest.grant, &everywhere, Paint::new(false)).as_str().contains("+ grant.roles = every role"));
+        assert!(plugin(&everywhere, "x", Paint::new(false)).as_str().contains("every role"));
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! Detached signatures of components (minisign's), and the keys that an operator trusts.
+
+use std::collections::BTreeMap;
+
+use minisign_verify::{Error, PublicKey, Signature};
+use serde::Deserialize;
+
+/// What an operator decided once, for all clusters.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    keys: Vec<(String, String, PublicKey)>,
+    /// Components that nobody in it signed are not taken.
+    pub refuses_unsigned: bool,
+}
+
+/// A key of the policy that signed something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signer {
+    /// As the operator calls it.
+    pub name: String,
+    /// The key itself, base64, as the lock file pins it.
+    pub key: String,
+}
+
+/// What is wrong with a policy or a signature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The policy cannot be read.
+    #[error("the policy cannot be read: {0}")]
+    Policy(String),
+    /// The signature is none.
+    #[error("the signature cannot be read: {0}")]
+    Form(String),
+    /// It is of a key in the policy, and does not fit.
+    #[error("the signature by `{0}` is not of this component")]
+    Wrong(String),
+}
+
+impl SignatureError {
+    /// Stable dotted name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Policy(_) => "policy.unreadable",
+            Self::Form(_) | Self::Wrong(_) => "plugin.signature-wrong",
+        }
+    }
+
+    /// What to do next.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Policy(_) => "it is TOML: `[keys]`, then `name = \"RW…\"` with the second line of a minisign public key",
+            Self::Form(_) | Self::Wrong(_) => "component or signature are damaged, or somebody changed one of them: get both again, and do not use it otherwise",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    unsigned: Unsigned,
+    #[serde(default)]
+    keys: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Unsigned {
+    #[default]
+    Allow,
+    Refuse,
+}
+
+impl Policy {
+    /// From its text.
+    ///
+    /// # Errors
+    /// When it is no policy, or holds what is no key.
+    pub fn parse(text: &str) -> Result<Self, SignatureError> {
+        let document: Document = toml::from_str(text).map_err(|error| SignatureError::Policy(error.message().to_owned()))?;
+        let mut keys = Vec::new();
+        for (name, text) in document.keys {
+            let key = PublicKey::from_base64(&text).map_err(|error| SignatureError::Policy(format!("`{name}` is no key: {error}")))?;
+            keys.push((name, text, key));
+        }
+        Ok(Self { keys, refuses_unsigned: document.unsigned == Unsigned::Refuse })
+    }
+
+    /// Who signed these bytes. None: a key that is not in the policy.
+    ///
+    /// # Errors
+    /// When the signature is none, or is said to be of a key in the policy and is not.
+    pub fn signer(&self, component: &[u8], signature: &str) -> Result<Option<Signer>, SignatureError> {
+        let signature = Signature::decode(signature).map_err(|error| SignatureError::Form(error.to_string()))?;
+        for (name, text, key) in &self.keys {
+            match key.verify(component, &signature, false) {
+                Ok(()) => return Ok(Some(Signer { name: name.clone(), key: text.clone() })),
+                Err(Error::UnexpectedKeyId) => {}
+                Err(_) => return Err(SignatureError::Wrong(name.clone())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// As the operator calls a key.
+    pub fn name(&self, key: &str) -> Option<&str> {
+        self.keys.iter().find(|(_, text, _)| text == key).map(|(name, ..)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACME: &str = "RWRBQUFBQUFBQa8Go+MpFxTk81bBnJsVzRlR7G5mYqp3vgdUfyiTgzQd";
+    const OTHER: &str = "RWRCQkJCQkJCQi3wQSXwAVr7R86FOu+HcglP+UmMFMsbnhKXPCkn2g+m";
+    const COMPONENT: &[u8] = b"a component";
+    const BY_ACME: &str = "untrusted comment: signature of a test key\nRURBQUFBQUFBQbaCSK8wRCiiFppqyk16sJwfE1rbCsjyiU3KX4v7kPk8Oj/jd+chTOyzYGP0XM5UEHT/X+rMU93rETzhynNAywI=\ntrusted comment: a test\nrub1O6qnbUWOTP4K38nRJ1U7/cmrPjIzKOZD9nNPuYehySiGqmwVVHC5xT3Wcpuv1dwTsdS4RUL/DmIsWtnDDA==\n";
+    const BY_OTHER: &str = "untrusted comment: signature of a test key\nRURCQkJCQkJCQnMygBZkifRITnu2baIr7BbDrx4PanUTy/TLmmVm1ItjegmLngBkfluk63ghVQAR/7I0LVl+8ibD7oHms5dSigc=\ntrusted comment: a test\nSbTDNcjhPCnjclFADeyMNsrY2UBUErWsCejhfB08qtgwcwoy20/JucUqzDVzN1LE0f1ghGfy9eDDWnxL0w0WBw==\n";
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_signature_counts_by_a_key_of_the_policy_alone() {
+        let acme = policy(&format!("[keys]\nacme = \"{ACME}\""));
+        let signer = acme.signer(COMPONENT, BY_ACME).unwrap().unwrap();
+        assert_eq!((signer.name.as_str(), signer.key.as_str(), acme.name(ACME)), ("acme", ACME, Some("acme")));
+        assert_eq!(acme.signer(COMPONENT, BY_OTHER).unwrap(), None);
+        assert_eq!(policy("").signer(COMPONENT, BY_ACME).unwrap(), None);
+        let both = policy(&format!("[keys]\nacme = \"{ACME}\"\nother = \"{OTHER}\""));
+        assert_eq!(both.signer(COMPONENT, BY_OTHER).unwrap().unwrap().name, "other");
+    }
+
+    #[test]
+    fn what_was_changed_is_not_what_was_signed() {
+        let acme = policy(&format!("unsigned = \"refuse\"\n[keys]\nacme = \"{ACME}\""));
+        assert!(acme.refuses_unsigned);
+        assert_eq!(acme.signer(b"another component", BY_ACME).unwrap_err(), SignatureError::Wrong("acme".into()));
+        // The comment that is to be trusted is signed as well.
+        assert!(acme.signer(COMPONENT, &BY_ACME.replace("comment: a test", "comment: version 9")).is_err());
+        // Another's signature under this key's number.
+        let forged = BY_OTHER.replace("RURCQkJCQkJCQ", "RURBQUFBQUFBQ");
+        assert!(acme.signer(COMPONENT, &forged).is_err());
+        for bad in ["", "text", "untrusted comment: x\n!!!\ntrusted comment: y\n!!!\n"] {
+            assert!(matches!(acme.signer(COMPONENT, bad), Err(SignatureError::Form(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_said() {
+        for bad in ["keys = 1", "[keys]\nacme = \"x\"", "unsigned = \"maybe\"", "other = 1"] {
+            assert!(matches!(Policy::parse(bad), Err(SignatureError::Policy(_))), "{bad:?}");
+        }
+    }
+}
