@@ -172,7 +172,8 @@ impl Ring<'_> {
     /// Managers that count for the majority, do not run, and never will by themselves: their installation failed half-way.
     pub fn half_joined(&self) -> Vec<(&Other<'_>, &Member)> {
         let Known(members) = &self.members else { return Vec::new() };
-        let of = |other: &Other<'_>| members.iter().find(|member| member.is(&other.node.address));
+        // One that has run once is a member like any other: if it is down, somebody starts it.
+        let of = |other: &Other<'_>| members.iter().find(|member| member.is(&other.node.address) && member.name.is_empty());
         // A silence of the first manager's proves nothing of them.
         let is = |other: &&Other<'_>| other.has_failed() && !other.runs() && matches!(other.reached, Known(_));
         self.others.iter().filter(is).filter_map(|other| Some((other, of(other)?))).collect()

@@ -22,6 +22,12 @@ pub fn steps(seat: &Seat<'_>, ring: &Ring<'_>, plan: &mut Plan) -> Result<Vec<Pl
     if half.is_empty() && !ring.starts_alone() {
         return Ok(Vec::new());
     }
+    // Alone the first forgets everybody. Who has run before may know what it does not.
+    let settled: Vec<&str> = ring.members.known().into_iter().flatten().filter(|member| !member.is(&seat.node.address) && !member.name.is_empty()).map(etcd::Member::place).collect();
+    if ring.healthy == Known(false) && !settled.is_empty() && !half.is_empty() {
+        let message = format!("etcd has no majority, and {} of it is down besides what failed to join", settled.join(", "));
+        return Err(problem("rainbond.no-majority", message).on(seat.node).help("start etcd there first; then `arcus mend` takes out what failed").retryable());
+    }
     let mut before: Vec<Planned> = half.iter().filter_map(|(other, _)| halt(other, plan)).collect();
     let list = || probe::query("etcd-members", [etcd::list(&seat.node.address).as_str()]).on(seat.node);
     if ring.starts_alone() || ring.healthy == Known(false) {

@@ -138,6 +138,22 @@ fn a_third_manager_that_fails_half_way_is_taken_out_while_there_is_a_majority() 
 }
 
 #[test]
+fn nobody_is_forgotten_who_may_know_more_than_the_first() {
+    let mut lab = small();
+    put_node(&mut lab.world(), "manage02");
+    done(&mut lab);
+    put_node(&mut lab.world(), "manage03");
+    fails(&mut lab, "manage03");
+    lab.world().machine("manage02").unit("etcd.service").active = false;
+    lab.mending();
+    let problems = refused(&lab);
+    assert_eq!(problems[0].code, "rainbond.no-majority");
+    assert!(problems[0].message.contains("10.99.0.12"), "{}", problems[0].message);
+    lab.world().machine("manage02").unit("etcd.service").active = true;
+    assert_eq!(done(&mut lab), ["halt:manage03", "expel:manage03", "aside:manage03"]);
+}
+
+#[test]
 fn mending_goes_on_from_wherever_it_was_cut() {
     for steps in 1..6 {
         let mut lab = small();
@@ -172,7 +188,8 @@ fn a_member_that_runs_or_is_installed_right_now_is_never_taken_out() {
     let mut lab = small();
     put_node(&mut lab.world(), "manage02");
     done(&mut lab);
-    // An old member that is down is somebody's to start, not Arcus's to forget.
+    // An old member that is down is somebody's to start, not Arcus's to forget; also where its first installation had failed.
+    lab.world().machine("manage01").jobs.get_mut("install:manage02").unwrap().tail = b" !!! it failed, and was then done by hand".to_vec();
     lab.world().machine("manage02").unit("etcd.service").active = false;
     lab.world().machine("manage02").sockets.retain(|socket| socket.port != 2379 && socket.port != 2380);
     lab.mending();

@@ -9,6 +9,9 @@ pub fn join(world: &mut World, node: &str, runs: bool) {
     let address = world.nodes.iter().find(|known| known.name == node).unwrap().address.clone();
     let id = world.memory.keys().filter(|key| key.starts_with("etcd/")).count() + 160;
     world.memory.entry(format!("etcd/{address}")).or_insert_with(|| id.to_string());
+    if runs {
+        world.memory.insert(format!("ran/{address}"), "yes".into());
+    }
     world.write(node, SCRIPT, "#!/bin/sh\nexec etcd \\\n  --data-dir /opt/rainbond/data/etcd\n");
     world.write(node, &format!("{DATA}/member"), "x");
     let now = world.now;
@@ -55,7 +58,9 @@ pub fn program(world: &mut World, run: &Invocation, words: &[&str]) -> Option<Ou
                 return refused();
             }
             let ids = world.memory.iter().filter_map(|(key, id)| Some((key.strip_prefix("etcd/")?, id)));
-            let each: Vec<String> = ids.map(|(address, id)| format!(r#"{{"id":{id},"peerURLs":["http://{address}:2380"],"name":"x"}}"#)).collect();
+            // Its name comes with its first start.
+            let name = |address: &str| if world.memory.contains_key(&format!("ran/{address}")) { "x" } else { "" };
+            let each: Vec<String> = ids.map(|(address, id)| format!(r#"{{"id":{id},"peerURLs":["http://{address}:2380"],"name":"{}"}}"#, name(address))).collect();
             Some(run.prints(format!("[{}]\n", each.join(","))))
         }
         ["etcdctl", "member", "remove", hex] => {
