@@ -25,8 +25,8 @@ pub fn steps(seat: &Seat<'_>, ring: &Ring<'_>, plan: &mut Plan) -> Result<Vec<Pl
     // Alone the first forgets everybody. Who has run before may know what it does not.
     let settled: Vec<&str> = ring.members.known().into_iter().flatten().filter(|member| !member.is(&seat.node.address) && !member.name.is_empty()).map(etcd::Member::place).collect();
     if ring.healthy == Known(false) && !settled.is_empty() && !half.is_empty() {
-        let message = format!("etcd has no majority, and {} of it is down besides what failed to join", settled.join(", "));
-        return Err(problem("rainbond.no-majority", message).on(seat.node).help("start etcd there first; then `arcus mend` takes out what failed").retryable());
+        let message = format!("etcd has no majority, and going on alone would forget what {} may know", settled.join(" and "));
+        return Err(problem("rainbond.no-majority", message).on(seat.node).help("start the members that are down; then `arcus mend` takes out what failed to join").retryable());
     }
     let mut before: Vec<Planned> = half.iter().filter_map(|(other, _)| halt(other, plan)).collect();
     let list = || probe::query("etcd-members", [etcd::list(&seat.node.address).as_str()]).on(seat.node);

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use arcus_lab::{NodeSpec, World, wait_until};
 use arcus_tests::{Checkout, Picture, Scenes, bare, root};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// Until an apply ends.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -69,6 +70,10 @@ fn shared(world: &World) -> Result<()> {
         "files" => Ok(()),
         _ => node.sh("mkdir -p /grdata && echo '10.99.0.31:/data /grdata glusterfs defaults,_netdev 0 0' >> /etc/fstab && mount /grdata").map(drop),
     })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The cluster, and its operator.
@@ -140,6 +145,8 @@ impl Life<'_> {
 
     fn one_to_two_fails(&self) -> Result<()> {
         self.sh("manage01", &format!("{ETCD} put {MARK} once"))?;
+        // More than what one answer of a node can hold.
+        self.sh("manage01", &format!("for n in 1 2 3 4; do head -c 950000 /dev/urandom | base64 -w0 | {ETCD} put /kept/large/$n > /dev/null; done"))?;
         let before = self.keys("manage01")?;
         self.add("manage02", "10.99.0.12", "manage")?;
         self.add("manage03", "10.99.0.13", "manage")?;
@@ -204,6 +211,10 @@ impl Life<'_> {
         let newest = names.iter().filter(|name| name.ends_with("etcd-before-manage03.db")).max().context("no snapshot")?;
         let snapshot = std::fs::read(kept.join(newest))?;
         ensure!(snapshot.windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes()), "the snapshot has not every key");
+        // In pieces, and the same all the same.
+        ensure!(snapshot.len() > 4 << 20, "the snapshot has {} bytes only", snapshot.len());
+        let there = self.sh("manage01", "sha256sum < /opt/rainbond/backup/etcd.db")?;
+        ensure!(there.starts_with(&hex(&Sha256::digest(&snapshot))), "what was fetched is not what is there");
         Ok(())
     }
 
