@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::lock::Held;
@@ -43,8 +44,8 @@ impl Engine {
     pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
         // First the lock, then the looks: whoever changes something after that raises the epoch.
         let (epoch, ()) = futures::join!(self.free_epoch(), self.fleet.connect());
-        let outlook = self.pass(true).await?;
-        let proposal = self.propose(&outlook).await;
+        let outlook = self.pass(&Aim::Plan, true).await?;
+        let proposal = self.propose(&outlook, Aim::Plan).await;
         if let Some(epoch) = epoch {
             let stamp = Stamp { digest: proposal.digest.clone(), epoch, made: Instant::now() };
             *self.fresh.lock().expect("no panic while held") = Some(Fresh { outlook, stamp });
