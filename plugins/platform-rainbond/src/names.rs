@@ -18,8 +18,14 @@ pub fn plan(cluster: &Cluster<Config>, all: &All, plan: &mut Plan) {
             step.needs_anywhere(milestone::VIP_ANSWERING).needs_anywhere(addresses.managers_answering())
         };
         let title = "let the cluster's own names lead to the virtual address";
-        ready(plan.file("names", node, hosts(addresses)).title(title));
-        dns(node, addresses, all, ready, plan);
+        let dns = all.at(node).dns;
+        // The installer writes there, too: what was looked at before would be stale.
+        let names = match &dns {
+            Known(None) => plan.later("names", node, "Rainbond is installed there", &["file"]),
+            dns => plan.file("names", node, hosts(addresses)).known(dns),
+        };
+        ready(names.title(title));
+        served(node, addresses, dns, ready, plan);
     }
 }
 
@@ -27,9 +33,10 @@ fn hosts(addresses: Addresses<'_>) -> FileSpec {
     file(paths::HOSTS).hosts().content(addresses.entries())
 }
 
-fn dns(node: &Node, addresses: Addresses<'_>, all: &All, ready: impl Fn(Planned) -> Planned, plan: &mut Plan) {
+/// The node's name server.
+fn served(node: &Node, addresses: Addresses<'_>, dns: installed::Text, ready: impl Fn(Planned) -> Planned, plan: &mut Plan) {
     let title = "let its name server lead to the virtual address";
-    let written = match all.at(node).dns {
+    let written = match dns {
         Known(None) => plan.later("dns", node, "Rainbond is installed there", &["file"]),
         Unknown(problem) => plan.line("dns", node, paths::DNS, RECORDS_KEY, "").known::<()>(&Unknown(problem)),
         Known(Some(text)) => match records_line(&text, addresses) {
@@ -109,13 +116,13 @@ pub fn verify(cluster: &Cluster<Config>, all: &All, checks: &mut Checks) {
         let installed = all.at(node);
         let check = checks.on(node, "dns", format!("its name server leads to {}", addresses.gateways));
         match (&installed.dns, &installed.dns_unit, running.of(node)) {
-            (Known(file), Known(unit), Known(service)) => check.is(served(addresses, file.as_deref(), unit.as_deref(), service.as_ref())),
+            (Known(file), Known(unit), Known(service)) => check.is(proof(addresses, file.as_deref(), unit.as_deref(), service.as_ref())),
             (Unknown(problem), ..) | (_, Unknown(problem), _) | (.., Unknown(problem)) => check.unanswered(problem),
         }
     }
 }
 
-fn served(addresses: Addresses<'_>, file: Option<&str>, unit: Option<&str>, service: Option<&ServiceFact>) -> Finding {
+fn proof(addresses: Addresses<'_>, file: Option<&str>, unit: Option<&str>, service: Option<&ServiceFact>) -> Finding {
     for (what, text) in [(paths::DNS, file), (UNIT, unit)] {
         match text.map(|text| astray(text, addresses)) {
             Some(Some(wrong)) if wrong.is_empty() => {}
