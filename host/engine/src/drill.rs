@@ -2,6 +2,8 @@
 
 mod left;
 mod observation;
+#[cfg(test)]
+mod simulated;
 mod strike;
 
 use std::time::{Duration, Instant};
@@ -321,6 +323,7 @@ impl Engine {
             return self.nothing_done(result, std::iter::once("the fault was not made".to_owned()).chain(troubles).collect());
         }
         tokio::time::sleep(CALM).await;
+        let boot = self.boot_id(node).await;
 
         let about = unit.map(|unit| format!("{unit} on ")).unwrap_or_default();
         let timer = result.timer_s.map(|seconds| format!("; {node} takes it back by itself after {seconds} s")).unwrap_or_default();
@@ -351,6 +354,9 @@ impl Engine {
                 match self.recovered(role, &steps, None, false).await {
                     Ok(()) => result.restored = true,
                     Err(why) => troubles.push(format!("after it was taken back: {why}")),
+                }
+                if word == "power" && boot.is_some() && self.boot_id(node).await == boot {
+                    troubles.push(format!("{node} was not started anew: it never lost its power"));
                 }
                 match self.timers_left(node).await {
                     Ok(left) if left.is_empty() => {}

@@ -177,6 +177,14 @@ impl Engine {
         }
     }
 
+    /// New with every start of the machine.
+    pub(super) async fn boot_id(&self, node: &str) -> Option<String> {
+        match self.fleet.look(vec![(node.to_owned(), Look::Probe(Probe::Os))]).await.pop()? {
+            Ok(Seen::Fact(Fact::Os(os))) => Some(os.boot_id),
+            _ => None,
+        }
+    }
+
     pub(super) fn gateway(&self) -> Option<&GatewayOffer> {
         self.cast.roles.first()?.input.handed.gateway.as_ref()
     }

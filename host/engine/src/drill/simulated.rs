@@ -1,0 +1,230 @@
+//! Drills that were left open, on nodes that are not there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arcus_contract::facts::{Fact, Os, Probe};
+use arcus_contract::types::Problem;
+use arcus_node::{Batch, Change, ConnectError, DrillNote, Ended, LockFact, LockOwner, Look, Outcome, Report, Seen, Simulated, TimerFact};
+use cap_std::fs::Dir;
+use tokio_util::sync::CancellationToken;
+
+use super::PowerHook;
+use crate::engine::{Engine, Operator, Setup};
+use crate::fault::Kind;
+use crate::vault::Bindings;
+
+const FILE: &str = "cluster:\n  name: demo\n  id: 4f1c2f0e-7d57-4c9e-9c5e-3b1d6c1e9a01\nnodes:\n  \
+    - { name: m1, address: 10.0.0.1, roles: [manage, gateway] }\n  - { name: m2, address: 10.0.0.2, roles: [manage, gateway] }\n  \
+    - { name: m3, address: 10.0.0.3, roles: [manage, gateway] }\n  - { name: c1, address: 10.0.0.11, roles: [compute] }\n  - { name: c2, address: 10.0.0.12, roles: [compute] }\n";
+
+/// A node that is not there.
+#[derive(Default)]
+struct Machine {
+    silent: bool,
+    epoch: u64,
+    owner: Option<LockOwner>,
+    note: Option<DrillNote>,
+    timers: Vec<TimerFact>,
+    /// What was done on it, in order.
+    done: Vec<String>,
+}
+
+type Machines = Arc<Mutex<BTreeMap<String, Machine>>>;
+
+fn perform(machine: &mut Machine, batch: &Batch) -> Report {
+    let mut report = Report::default();
+    for task in &batch.tasks {
+        if let Some(fence) = &batch.fence {
+            if machine.epoch > fence.epoch {
+                report.outcomes.push(Outcome::Fenced { epoch: machine.epoch });
+                return report;
+            }
+            machine.epoch = fence.epoch;
+        }
+        match &task.change {
+            Change::LockTake { owner, .. } => (machine.epoch, machine.owner) = (owner.epoch, Some(owner.clone())),
+            Change::LockRelease { .. } => machine.owner = None,
+            Change::ForgetDrill { run } if machine.note.as_ref().is_some_and(|note| note.run == *run) => machine.note = None,
+            Change::Service { name, actions } => machine.done.push(format!("{actions:?} {name}")),
+            Change::Disarm { id } => {
+                machine.timers.clear();
+                machine.done.push(format!("disarm {id}"));
+            }
+            Change::Fire { id } => machine.done.push(format!("fire {id}")),
+            Change::ForgetWatch { id } => machine.done.push(format!("forget {id}")),
+            _ => {}
+        }
+        report.outcomes.push(Outcome::Done(Ended::default()));
+    }
+    report.answers = batch
+        .looks
+        .iter()
+        .map(|look| match look {
+            Look::Lock => Ok(Seen::Lock(LockFact { epoch: machine.epoch, owner: machine.owner.clone(), idle_s: 0 })),
+            Look::Drill => Ok(Seen::Drill(machine.note.clone())),
+            Look::Timers => Ok(Seen::Timers(machine.timers.clone())),
+            Look::Probe(Probe::Os) => Ok(Seen::Fact(Fact::Os(a_system()))),
+            Look::Probe(Probe::Interfaces) => Ok(Seen::Fact(Fact::Interfaces(vec![]))),
+            _ => Err(Problem { code: "look.bad".into(), message: "not simulated".into(), help: None, node: None, pointer: None, retryable: false }),
+        })
+        .collect();
+    report
+}
+
+fn a_system() -> Os {
+    let text = |text: &str| text.to_owned();
+    Os { id: text("debian"), version: text("12"), like: vec![], kernel: text("6.1"), arch: text("x86_64"), hostname: text("m"), machine_id: text("1"), boot_id: text("1") }
+}
+
+struct Ground {
+    machines: Machines,
+    folder: std::path::PathBuf,
+    engine: Engine,
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Ground {
+    async fn new(prepare: impl FnOnce(&mut BTreeMap<String, Machine>)) -> Self {
+        let mut all: BTreeMap<String, Machine> = ["m1", "m2", "m3", "c1", "c2"].map(|name| (name.to_owned(), Machine::default())).into();
+        prepare(&mut all);
+        let machines: Machines = Arc::new(Mutex::new(all));
+        let folder = std::env::temp_dir().join(format!("arcus-drill-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("cluster.yaml"), FILE).unwrap();
+        let (inside, door) = (machines.clone(), machines.clone());
+        let transport = Simulated::new(move |node, batch| Ok(perform(inside.lock().unwrap().get_mut(node).unwrap(), batch))).with_door(move |endpoint| {
+            match door.lock().unwrap()[&endpoint.name].silent {
+                true => Err(ConnectError::Unreachable { node: endpoint.name.clone(), target: endpoint.address.clone(), reason: "nobody answers".into() }),
+                false => Ok(()),
+            }
+        });
+        let setup = Setup {
+            folder: Dir::open_ambient_dir(&folder, cap_std::ambient_authority()).unwrap(),
+            file: "cluster.yaml".into(),
+            transport: Arc::new(transport),
+            embedded: &[],
+            cache: None,
+            approvals: None,
+            bindings: Bindings::default(),
+            jobs: 4,
+            limit: vec![],
+            operator: Operator { user: "eva".into(), host: "desk".into(), pid: std::process::id() },
+            events: Arc::new(|_| {}),
+            stop: CancellationToken::new(),
+        };
+        let engine = Engine::open(setup).await.unwrap();
+        Self { machines, folder, engine }
+    }
+
+    fn done(&self, node: &str) -> Vec<String> {
+        self.machines.lock().unwrap()[node].done.clone()
+    }
+
+    fn is_noted(&self) -> bool {
+        self.machines.lock().unwrap().values().any(|machine| machine.note.is_some())
+    }
+}
+
+/// A drill that somebody began on m1, and was not there to end.
+fn note(fault: &str) -> DrillNote {
+    DrillNote {
+        run: "r1".into(),
+        plugin: "gateway-x".into(),
+        drill: format!("vip-{fault}"),
+        fault: fault.into(),
+        node: "m1".into(),
+        what: Some("x.service".into()),
+        timer: Some("drill-vip".into()),
+        observers: vec![("c1".into(), "vip.address".into())],
+        operator: "tom@laptop".into(),
+        since: 0,
+    }
+}
+
+fn noted(all: &mut BTreeMap<String, Machine>, fault: &str) {
+    for name in ["m1", "m2", "m3"] {
+        all.get_mut(name).unwrap().note = Some(note(fault));
+    }
+    all.get_mut("m1").unwrap().timers = vec![TimerFact { unit: "arcus-timer".into(), left_s: 41 }];
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_drill_is_told_first_and_taken_back_from_anywhere() {
+    let ground = Ground::new(|all| noted(all, "stop")).await;
+    let status = ground.engine.status().await.unwrap();
+    assert!(status.open[0].contains("the drill vip-stop of run r1 by tom@laptop") && status.open[0].contains("in 41 s"), "{:?}", status.open);
+    assert_eq!(status.drills.len(), 1, "three managers tell of one drill");
+
+    let done = ground.engine.drill_back(None).await.unwrap();
+    assert_eq!(done, ["vip-stop on m1, left open by run r1 of tom@laptop"]);
+    assert_eq!(ground.done("m1"), ["[Start] x.service", "disarm drill-vip"]);
+    assert_eq!(ground.done("c1"), ["forget vip.address"]);
+    assert!(!ground.is_noted());
+    assert_eq!(ground.engine.status().await.unwrap().drills, []);
+    assert!(ground.engine.holder().await.unwrap().is_none(), "the lock is given back");
+    assert_eq!(ground.engine.drill_back(None).await.unwrap(), Vec::<String>::new(), "there is nothing more to take back");
+    assert_eq!(ground.done("m1").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_killed_is_let_go_by_what_the_timer_would_do() {
+    let ground = Ground::new(|all| noted(all, "kill")).await;
+    ground.engine.drill_back(None).await.unwrap();
+    assert_eq!(ground.done("m1"), ["fire drill-vip"]);
+    assert!(!ground.is_noted());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_power_needs_the_hook_or_a_hand() {
+    let ground = Ground::new(|all| {
+        noted(all, "power");
+        all.get_mut("m1").unwrap().silent = true;
+    })
+    .await;
+    let status = ground.engine.status().await.unwrap();
+    assert!(status.open.iter().any(|open| open.contains("m1 has no power; switch it on by hand")), "{:?}", status.open);
+    let fault = ground.engine.drill_back(None).await.unwrap_err();
+    assert_eq!((fault.kind, fault.troubles[0].code.as_str()), (Kind::Unreachable, "drill.left-open"));
+    assert!(fault.troubles[0].help.as_ref().unwrap().contains("--power-hook") && ground.is_noted());
+    assert!(ground.engine.holder().await.unwrap().is_none(), "the lock is given back");
+
+    // A hook that does nothing but fail, and then one hand that switches it on.
+    let hook = PowerHook { argv: vec!["false".into()], environment: vec![("PATH".into(), "/usr/bin:/bin".into())] };
+    let fault = ground.engine.drill_back(Some(&hook)).await.unwrap_err();
+    assert!(fault.troubles[0].message.contains("the power hook `false … on m1` ended with"), "{fault:?}");
+    ground.machines.lock().unwrap().get_mut("m1").unwrap().silent = false;
+    ground.engine.drill_back(None).await.unwrap();
+    assert!(!ground.is_noted());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_overtaken_takes_nothing_back() {
+    let ground = Ground::new(|all| noted(all, "stop")).await;
+    let held = ground.engine.take_lock("old", "drill").await.unwrap();
+    // Another run takes over while this one sleeps.
+    ground.machines.lock().unwrap().values_mut().for_each(|machine| machine.epoch += 1);
+    let fault = ground.engine.finish_left(&held, None, None).await.unwrap_err();
+    assert!(fault.troubles[0].message.contains("another run has taken over"), "{fault:?}");
+    assert!(ground.done("m1").is_empty() && ground.is_noted());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_is_refused_before_anything_is_touched() {
+    let ground = Ground::new(|_| {}).await;
+    let options = |vantage: Option<&str>, accept: &[&str]| super::DrillOptions {
+        vantage: vantage.map(Into::into),
+        accept: accept.iter().map(|word| (*word).to_owned()).collect(),
+        ..super::DrillOptions::default()
+    };
+    let code = async |options| ground.engine.drill(&options).await.unwrap_err().troubles[0].code.clone();
+    assert_eq!(code(options(None, &[])).await, "drill.unaccepted");
+    assert_eq!(code(options(Some("nobody"), &["blackout"])).await, "drill.unknown-vantage");
+    assert_eq!(code(options(Some("c1"), &["blackout"])).await, "drill.none", "no plugin offers any");
+    assert!(ground.engine.holder().await.unwrap().is_none());
+}
