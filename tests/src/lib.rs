@@ -67,7 +67,8 @@ pub fn ha(tell: impl FnOnce(Options) -> Options) -> Result<World> {
 /// # Errors
 /// When the lab cannot be made.
 pub fn bare(nodes: &[NodeSpec], tell: impl FnOnce(Options) -> Options) -> Result<World> {
-    let base = Base::ensure(&mut |line| eprintln!("{line}"))?;
+    let say = &mut |line: &str| eprintln!("{line}");
+    let base = nodes.iter().try_fold(Base::ensure(say)?, |base, node| base.with(node.system, say))?;
     let options = Options::default().knob("version", "5.1\n").knob("init-seconds", "3\n").knob("health-seconds", "1\n");
     World::start(&base, nodes, &tell(options))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arcus_contract::facts::{Fact, JobFact, Probe, ServiceFact, ServiceProbe};
-use arcus_lab::{Base, NodeSpec, Options, World};
+use arcus_lab::{Base, NodeSpec, Options, System, World};
 use arcus_node::{Batch, Change, DrillNote, Endpoint, Event, Expect, Hidden, KnownHosts, Layout, Link, Login, Look, Outcome, Over, Quiet, Report, Seen, ServiceAction, Source, Ssh, Task, TimerFact, Transport, Watch, WatchBeat, Watched};
 use common::{code, command, done, task};
 
@@ -21,11 +21,16 @@ static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// A world of one node, and the test inside its network.
 fn with_lab(test: impl AsyncFn(&mut Lab) + Send + Sync) {
+    with_lab_like(System::Debian12, test);
+}
+
+/// The same with a node that is like another system.
+fn with_lab_like(system: System, test: impl AsyncFn(&mut Lab) + Send + Sync) {
     let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let say = &mut |line: &str| eprintln!("{line}");
     arcus_lab::ensure(say).expect("a machine that can run the lab");
-    let base = Base::ensure(say).expect("the base");
-    let world = World::start(&base, &[NodeSpec::new("one", Ipv4Addr::new(10, 99, 0, 11)).role("manage")], &Options::default()).expect("a world");
+    let base = Base::ensure(say).expect("the base").with(system, say).expect("what lies over it");
+    let world = World::start(&base, &[NodeSpec::new("one", Ipv4Addr::new(10, 99, 0, 11)).role("manage").like(system)], &Options::default()).expect("a world");
     world.wait_ssh(&["one"], Duration::from_secs(30)).unwrap();
     world
         .in_network(|| {
@@ -117,53 +122,55 @@ const UNIT: &str = "[Service]\nExecStartPre=/bin/sleep 0.2\nExecStart=/bin/sh -c
 
 #[test]
 fn services_and_what_they_have_loaded() {
-    with_lab(async |lab| {
-        use ServiceAction::{Disable, Enable, Reload, Restart, Start, Stop};
-        assert_eq!(lab.service(&[]).await, None);
-        assert_eq!(code(&lab.change(service(&[Start])).await), "service.not-found");
-        // All in one batch, and what is true afterwards in the same round trip.
-        let look = Look::Probe(Probe::Service(ServiceProbe { name: "t.service".into(), newer_than: vec!["/etc/t.conf".into()] }));
-        let report = lab
-            .run(vec![task("u", file("/etc/systemd/system/t.service", UNIT)), task("c", file("/etc/t.conf", "one\n")), task("s", service(&[Enable, Start]))], vec![look])
-            .await;
-        assert!(report.outcomes.iter().all(Outcome::is_done), "{report:?}");
-        let Ok(Seen::Fact(Fact::Service(Some(fact)))) = &report.answers[0] else { panic!("{report:?}") };
-        assert!(fact.active && fact.enabled && !fact.stale && !fact.failed && !fact.masked && fact.since_s < 5, "{fact:?}");
+    with_lab(services);
+}
 
-        // A file changed and the service not restarted: stale until it is.
-        done(&lab.change(file("/etc/t.conf", "two\n")).await);
-        assert!(lab.service(&["/etc/t.conf"]).await.unwrap().stale);
-        assert!(!lab.service(&[]).await.unwrap().stale, "nobody said that it reads that file");
-        done(&lab.change(service(&[Reload])).await);
-        assert!(!lab.service(&["/etc/t.conf"]).await.unwrap().stale, "reloaded since");
-        done(&lab.change(file("/etc/t.conf", "three\n")).await);
-        assert!(lab.service(&["/etc/t.conf"]).await.unwrap().stale);
-        // Write and restart back to back, many times: never stale afterwards.
-        for n in 0..8 {
-            let tasks = vec![task("c", file("/etc/t.conf", &format!("{n}\n"))), task("s", service(&[Restart]))];
-            assert!(lab.run(tasks, vec![]).await.outcomes.iter().all(Outcome::is_done));
-            assert!(!lab.service(&["/etc/t.conf"]).await.unwrap().stale, "round {n}");
-        }
-        // Its unit file counts as well, and systemd is told to read it.
-        done(&lab.change(file("/etc/systemd/system/t.service", &UNIT.replace("1000", "1001"))).await);
-        assert!(lab.service(&[]).await.unwrap().stale);
-        done(&lab.change(service(&[Restart])).await);
-        assert!(!lab.service(&[]).await.unwrap().stale);
-        assert!(lab.sh("pgrep -af 'sleep 1001'").contains("1001"));
+async fn services(lab: &mut Lab<'_>) {
+    use ServiceAction::{Disable, Enable, Reload, Restart, Start, Stop};
+    assert_eq!(lab.service(&[]).await, None);
+    assert_eq!(code(&lab.change(service(&[Start])).await), "service.not-found");
+    // All in one batch, and what is true afterwards in the same round trip.
+    let look = Look::Probe(Probe::Service(ServiceProbe { name: "t.service".into(), newer_than: vec!["/etc/t.conf".into()] }));
+    let report = lab
+        .run(vec![task("u", file("/etc/systemd/system/t.service", UNIT)), task("c", file("/etc/t.conf", "one\n")), task("s", service(&[Enable, Start]))], vec![look])
+        .await;
+    assert!(report.outcomes.iter().all(Outcome::is_done), "{report:?}");
+    let Ok(Seen::Fact(Fact::Service(Some(fact)))) = &report.answers[0] else { panic!("{report:?}") };
+    assert!(fact.active && fact.enabled && !fact.stale && !fact.failed && !fact.masked && fact.since_s < 5, "{fact:?}");
 
-        done(&lab.change(service(&[Disable, Stop])).await);
-        let fact = lab.service(&["/etc/t.conf"]).await.unwrap();
-        assert!(!fact.active && !fact.enabled && !fact.stale);
-        // One that fails says why.
-        done(&lab.change(file("/etc/systemd/system/t.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the reason; exit 3'\n")).await);
-        let Outcome::Failed(failure) = lab.change(service(&[Start])).await else { panic!() };
-        assert_eq!(failure.code, "service.failed");
-        assert!(String::from_utf8_lossy(&failure.tail).contains("status=3"), "{}", String::from_utf8_lossy(&failure.tail));
-        assert!(lab.service(&[]).await.unwrap().failed);
-        lab.sh("rm /etc/systemd/system/t.service; systemctl mask t.service");
-        assert!(lab.service(&[]).await.unwrap().masked);
-        assert_eq!(code(&lab.change(service(&[Start])).await), "service.masked");
-    });
+    // A file changed and the service not restarted: stale until it is.
+    done(&lab.change(file("/etc/t.conf", "two\n")).await);
+    assert!(lab.service(&["/etc/t.conf"]).await.unwrap().stale);
+    assert!(!lab.service(&[]).await.unwrap().stale, "nobody said that it reads that file");
+    done(&lab.change(service(&[Reload])).await);
+    assert!(!lab.service(&["/etc/t.conf"]).await.unwrap().stale, "reloaded since");
+    done(&lab.change(file("/etc/t.conf", "three\n")).await);
+    assert!(lab.service(&["/etc/t.conf"]).await.unwrap().stale);
+    // Write and restart back to back, many times: never stale afterwards.
+    for n in 0..8 {
+        let tasks = vec![task("c", file("/etc/t.conf", &format!("{n}\n"))), task("s", service(&[Restart]))];
+        assert!(lab.run(tasks, vec![]).await.outcomes.iter().all(Outcome::is_done));
+        assert!(!lab.service(&["/etc/t.conf"]).await.unwrap().stale, "round {n}");
+    }
+    // Its unit file counts as well, and systemd is told to read it.
+    done(&lab.change(file("/etc/systemd/system/t.service", &UNIT.replace("1000", "1001"))).await);
+    assert!(lab.service(&[]).await.unwrap().stale);
+    done(&lab.change(service(&[Restart])).await);
+    assert!(!lab.service(&[]).await.unwrap().stale);
+    assert!(lab.sh("pgrep -af 'sleep 1001'").contains("1001"));
+
+    done(&lab.change(service(&[Disable, Stop])).await);
+    let fact = lab.service(&["/etc/t.conf"]).await.unwrap();
+    assert!(!fact.active && !fact.enabled && !fact.stale);
+    // One that fails says why.
+    done(&lab.change(file("/etc/systemd/system/t.service", "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the reason; exit 3'\n")).await);
+    let Outcome::Failed(failure) = lab.change(service(&[Start])).await else { panic!() };
+    assert_eq!(failure.code, "service.failed");
+    assert!(String::from_utf8_lossy(&failure.tail).contains("status=3"), "{}", String::from_utf8_lossy(&failure.tail));
+    assert!(lab.service(&[]).await.unwrap().failed);
+    lab.sh("rm /etc/systemd/system/t.service; systemctl mask t.service");
+    assert!(lab.service(&[]).await.unwrap().masked);
+    assert_eq!(code(&lab.change(service(&[Start])).await), "service.masked");
 }
 
 #[test]
@@ -222,6 +229,56 @@ fn packages_are_installed_and_start_nothing() {
     });
 }
 
+/// Systemd 219 knows fewer words than those of the programs that are really there: the node refuses the others.
+#[test]
+fn with_the_words_of_an_old_systemd() {
+    with_lab_like(System::El7, async |lab| {
+        assert!(lab.sh("systemctl show --timestamp=us t.service 2>&1 || true").contains("unrecognized option"));
+        services(lab).await;
+        restored(lab).await;
+    });
+}
+
+#[test]
+fn packages_of_the_red_hat_family() {
+    with_lab_like(System::El7, async |lab| {
+        let package = |name: &str, version: Option<&str>| Change::Package { name: name.into(), version: version.map(Into::into) };
+        let version = async |name: &str| match lab.link.look(vec![Look::Probe(Probe::Package(name.into()))]).await.unwrap().remove(0) {
+            Ok(Seen::Fact(Fact::Package(version))) => version,
+            other => panic!("{other:?}"),
+        };
+        // No repository has it before the package that brings one.
+        assert_eq!(code(&lab.change(package("glusterfs-server", None)).await), "package.not-found");
+        let tasks = ["centos-release-gluster", "glusterfs-server", "keepalived"].map(|name| Task { timeout: Duration::from_secs(120), ..task(name, package(name, None)) });
+        let begun = Instant::now();
+        let report = lab.run(tasks.into(), vec![]).await;
+        println!("three packages in {:?}", begun.elapsed());
+        assert!(report.outcomes.iter().all(Outcome::is_done), "{report:?}");
+        assert_eq!(version("keepalived").await.as_deref(), Some("2.2.7-1.el7"));
+        assert_eq!(lab.sh("pgrep -x 'glusterd|keepalived' || true"), "");
+        done(&lab.change(package("keepalived", Some("2.2.7-1.el7"))).await);
+        assert_eq!(code(&lab.change(package("keepalived", Some("0.0.1"))).await), "package.not-found");
+        // A name that no package has, and one provides.
+        assert_eq!(version("json-query").await, None);
+        done(&lab.change(package("json-query", None)).await);
+        assert_eq!(version("json-query").await.as_deref(), Some("1.6-1.el7"));
+        lab.sh("rpm -q jq && ! rpm -q json-query && rm /usr/bin/yum");
+        let yum = |says: &str| lab.sh(&format!("printf '#!/bin/sh\\n{says}\\n' > /usr/bin/yum; chmod 755 /usr/bin/yum"));
+        yum("exit 1");
+        done(&lab.change(package("json-query", None)).await);
+        // The words of yum 3, from documents.
+        yum("echo Loaded plugins: fastestmirror; echo No package nonesuch available.; echo Error: Nothing to do; exit 1");
+        assert_eq!(code(&lab.change(package("nonesuch", None)).await), "package.not-found");
+        yum("echo Existing lock /var/run/yum.pid: another copy is running as pid 4711.; echo \"Another app is currently holding the yum lock; waiting for it to exit...\"; exec sleep 60");
+        let mut waiting = task("t", package("nonesuch", None));
+        waiting.timeout = Duration::from_secs(2);
+        let Outcome::Failed(failure) = lab.run(vec![waiting], vec![]).await.outcomes.remove(0) else { panic!() };
+        assert_eq!(failure.code, "package.locked");
+        yum("echo Cannot retrieve metalink for repository: epel/x86_64.; exit 1");
+        assert_eq!(code(&lab.change(package("nonesuch", None)).await), "package.failed");
+    });
+}
+
 #[test]
 fn jobs_outlive_the_link_and_run_once() {
     with_lab(async |lab| {
@@ -276,48 +333,50 @@ fn jobs_outlive_the_link_and_run_once() {
 
 #[test]
 fn what_always_restores() {
-    with_lab(async |lab| {
-        let arm = |after_s| Change::Arm { id: "restore t".into(), after_s, argv: ["touch", "/root/restored it"].map(Into::into).into() };
-        done(&lab.change(arm(1)).await);
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        lab.sh("test -e '/root/restored it'");
-        lab.sh("rm '/root/restored it'");
-        assert_eq!(lab.timers().await, [], "what has done its work is gone");
-        done(&lab.change(arm(2)).await);
-        done(&lab.change(arm(3)).await);
-        let timers = lab.timers().await;
-        assert!(timers.len() == 1 && timers[0].unit.ends_with("restore_t") && (1..=3).contains(&timers[0].left_s), "{timers:?}");
-        done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
-        done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        lab.sh("test ! -e '/root/restored it'");
-        done(&lab.change(arm(60)).await);
-        done(&lab.change(Change::Fire { id: "restore t".into() }).await);
-        lab.sh("rm '/root/restored it'");
-        done(&lab.change(Change::Fire { id: "restore t".into() }).await);
-        assert_eq!(lab.timers().await, []);
+    with_lab(restored);
+}
 
-        // The interface that we are on ourselves: the link dies, and the node comes back by itself, routes and all.
-        lab.sh("ip route add 192.0.2.0/24 via 10.99.0.1 dev eth0; ip addr add fd00::11/64 dev eth0");
-        // A virtual address moves on while its holder is cut off. (IPv4: whoever manages it takes it away; here that is us.)
-        lab.sh("ip addr add fd00::99/128 dev eth0 nodad; ip addr add 10.99.0.100/24 dev eth0");
-        lab.sh("(sleep 2; ip addr del 10.99.0.100/24 dev eth0) >/dev/null 2>&1 &");
-        let routes = lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::11[0-9/]*'");
-        let isolate = Batch { tasks: vec![task("i", Change::Isolate { interface: "eth0".into(), for_s: 3, movable: vec!["fd00::99".into()] })], ..Batch::default() };
-        let link = lab.link.clone();
-        let told = tokio::time::timeout(Duration::from_secs(2), link.run(&isolate, &mut Quiet)).await;
-        assert!(told.is_ok(), "the answer is out before the link is cut");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(lab.sh("ip link show eth0").contains("state DOWN"));
-        lab.reconnect().await;
-        done(&lab.change(command(&["true"])).await);
-        assert_eq!(lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::[0-9/]*'"), routes, "all is back but the addresses that moved");
-        assert_eq!(lab.sh("ip -4 addr show dev eth0 | grep -c 10.99.0.100 || true"), "0\n");
-        assert_eq!(lab.timers().await, []);
-        done(&lab.change(Change::Rejoin { interface: "eth0".into() }).await);
-        assert_eq!(code(&lab.change(Change::Isolate { interface: "none0".into(), for_s: 3, movable: vec![] }).await), "drill.failed");
-        assert_eq!(lab.sh("systemctl list-timers --all --plain | grep -c arcus || true"), "0\n", "no timer is left");
-    });
+async fn restored(lab: &mut Lab<'_>) {
+    let arm = |after_s| Change::Arm { id: "restore t".into(), after_s, argv: ["touch", "/root/restored it"].map(Into::into).into() };
+    done(&lab.change(arm(1)).await);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    lab.sh("test -e '/root/restored it'");
+    lab.sh("rm '/root/restored it'");
+    assert_eq!(lab.timers().await, [], "what has done its work is gone");
+    done(&lab.change(arm(2)).await);
+    done(&lab.change(arm(3)).await);
+    let timers = lab.timers().await;
+    assert!(timers.len() == 1 && timers[0].unit.ends_with("restore_t") && (1..=3).contains(&timers[0].left_s), "{timers:?}");
+    done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
+    done(&lab.change(Change::Disarm { id: "restore t".into() }).await);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    lab.sh("test ! -e '/root/restored it'");
+    done(&lab.change(arm(60)).await);
+    done(&lab.change(Change::Fire { id: "restore t".into() }).await);
+    lab.sh("rm '/root/restored it'");
+    done(&lab.change(Change::Fire { id: "restore t".into() }).await);
+    assert_eq!(lab.timers().await, []);
+
+    // The interface that we are on ourselves: the link dies, and the node comes back by itself, routes and all.
+    lab.sh("ip route add 192.0.2.0/24 via 10.99.0.1 dev eth0; ip addr add fd00::11/64 dev eth0");
+    // A virtual address moves on while its holder is cut off. (IPv4: whoever manages it takes it away; here that is us.)
+    lab.sh("ip addr add fd00::99/128 dev eth0 nodad; ip addr add 10.99.0.100/24 dev eth0");
+    lab.sh("(sleep 2; ip addr del 10.99.0.100/24 dev eth0) >/dev/null 2>&1 &");
+    let routes = lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::11[0-9/]*'");
+    let isolate = Batch { tasks: vec![task("i", Change::Isolate { interface: "eth0".into(), for_s: 3, movable: vec!["fd00::99".into()] })], ..Batch::default() };
+    let link = lab.link.clone();
+    let told = tokio::time::timeout(Duration::from_secs(2), link.run(&isolate, &mut Quiet)).await;
+    assert!(told.is_ok(), "the answer is out before the link is cut");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(lab.sh("ip link show eth0").contains("state DOWN"));
+    lab.reconnect().await;
+    done(&lab.change(command(&["true"])).await);
+    assert_eq!(lab.sh("ip route; ip -6 addr show dev eth0 scope global | grep -o 'fd00::[0-9/]*'"), routes, "all is back but the addresses that moved");
+    assert_eq!(lab.sh("ip -4 addr show dev eth0 | grep -c 10.99.0.100 || true"), "0\n");
+    assert_eq!(lab.timers().await, []);
+    done(&lab.change(Change::Rejoin { interface: "eth0".into() }).await);
+    assert_eq!(code(&lab.change(Change::Isolate { interface: "none0".into(), for_s: 3, movable: vec![] }).await), "drill.failed");
+    assert_eq!(lab.sh("systemctl list-timers --all --plain | grep -c arcus || true"), "0\n", "no timer is left");
 }
 
 #[test]

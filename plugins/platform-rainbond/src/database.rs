@@ -72,11 +72,7 @@ pub fn prepare(cluster: &Cluster<Config>, seat: &Seat<'_>, folder: &Planned, pla
     let Database::Outside(outside) = Database::of(cluster) else { return None };
     let node = seat.node;
     let os = cluster.ask_one(node, probe::os());
-    let client = match &os {
-        Known(os) if os.is_like("debian") => "mariadb-client",
-        _ => "mariadb",
-    };
-    let client = plan.package("database-client", node, client).known(&os);
+    let client = plan.software("database-client", node, Software::MariadbClient, &os);
     let settings = text![
         format!("# Written by Arcus: how Rainbond's database is asked.\n[client]\nhost={}\nport={}\nuser={}\npassword=\"", outside.host, outside.port, outside.user),
         secret("exdb"),

@@ -11,6 +11,8 @@ mod services;
 mod slow;
 mod state;
 mod system;
+#[cfg(test)]
+mod transcripts;
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};

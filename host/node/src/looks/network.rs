@@ -132,7 +132,9 @@ fn devices(text: &str, swaps: &str) -> Vec<BlockDevice> {
         let kernel = field(line, "KNAME").unwrap_or_default();
         let fstype = field(line, "FSTYPE").filter(|fstype| !fstype.is_empty());
         let mounted = field(line, "MOUNTPOINT").is_some_and(|target| !target.is_empty());
-        let held = parents.iter().any(|parent| *parent == kernel || *parent == path);
+        // Older ones leave the folder out of a parent's name.
+        let bare = |name: &str| name.trim_start_matches("/dev/").to_owned();
+        let held = parents.iter().any(|parent| bare(parent) == bare(&kernel) || bare(parent) == bare(&path));
         let swap = swaps.lines().any(|swap| swap.split_ascii_whitespace().next().is_some_and(|device| device == path || device == kernel));
         let member = fstype.as_deref().is_some_and(|fstype| fstype.ends_with("_member"));
         if !all.iter().any(|device| device.path == path) {

@@ -8,7 +8,7 @@ package() {
     let_services
   elif command -v dnf >/dev/null || command -v yum >/dev/null; then
     if have_rpm; then return; fi
-    with_yum
+    with_yum "$@"
   else
     refused tool.missing "this node has neither apt-get nor dnf nor yum" 127
   fi
@@ -19,8 +19,10 @@ have_deb() {
   case $x in "install ok installed="*) [ -z "$v" ] || [ "${x#*=}" = "$v" ] ;; *) false ;; esac
 }
 have_rpm() {
-  x=$(rpm -q --qf '%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}' -- "$n" 2>/dev/null) && { [ -z "$v" ] || [ "$x" = "$v" ] || [ "${x#*:}" = "$v" ]; }
+  x=$(rpm_version -- "$n") || x=$(rpm_version --whatprovides -- "$n") || return
+  [ -z "$v" ] || [ "$x" = "$v" ] || [ "${x#*:}" = "$v" ]
 }
+rpm_version() { rpm -q --qf '%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}' "$@" 2>/dev/null; }
 
 # While a package is installed, Debian's scripts ask this file whether they may start services. Should it be left behind, it
 # allows everything.
@@ -70,6 +72,8 @@ with_apt() {
   if [ "$W" = timeout ]; then return; fi
   if grep -Eq "^E: (Version '.*' for '.*' was not found|Package '.*' has no installation candidate|Unable to locate package)" "$o"; then
     refused package.not-found "no package $wanted in the repositories of this node" "$X"
+  elif grep -q '^E: Could not get lock' "$o"; then
+    failed package.locked "another program holds the package manager of this node" "$X"
   else
     failed package.failed "apt-get could not install $wanted" "$X"
   fi
@@ -77,12 +81,31 @@ with_apt() {
 with_yum() {
   wanted=$n${v:+-$v}
   if command -v dnf >/dev/null; then y=dnf; else y=yum; fi
-  watch "$T" - "$y" -y install -- "$wanted"
-  if [ "$W" = timeout ]; then return; fi
+  if [ $# -gt 1 ]; then
+    for b; do
+      shift
+      case $b in *=*) b=${b%%=*}-${b#*=} ;; esac
+      set -- "$@" "$b"
+    done
+    yum_install "$@"
+    if [ "$W" != done ]; then return; fi
+    if have_rpm; then X=0; return; fi
+    # yum takes what it finds, dnf nothing when something is missing: this one alone, then.
+    : >"$o"
+  fi
+  yum_install "$wanted"
+  if [ "$W" != done ]; then return; fi
   if have_rpm; then X=0; return; fi
   if grep -Eq 'No match for argument|No package .* available|Unable to find a match' "$o"; then
     refused package.not-found "no package $wanted in the repositories of this node" "$X"
   else
     failed package.failed "$y could not install $wanted" "$X"
+  fi
+}
+# yum_install NAME...: both wait as long as it takes for another that is at work, and say so.
+yum_install() {
+  watch "$T" - "$y" -y install -- "$@"
+  if [ "$W" = timeout ] && tail -c 4096 "$o" | grep -Eq 'holding the [a-z]+ lock|Waiting for process with pid'; then
+    failed package.locked "another program held the package manager of this node for $T s" 124
   fi
 }

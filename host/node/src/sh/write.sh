@@ -112,5 +112,6 @@ make_directory() {
   fi
   if ! cd -P -- "./$B" || [ "$PWD" != "$a" ]; then failed file.failed "$a was exchanged meanwhile"; return; fi
   if ! chown -- "$n" . || ! chmod -- "$m" .; then failed file.failed "$a cannot be given to $n"; return; fi
+  if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then restorecon -- .; fi
   cd /
 }

@@ -191,3 +191,34 @@ fn plain(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From documents: see `tests/transcripts/README.md`.
+    const OLD: &str = include_str!("../../tests/transcripts/kexinit");
+
+    #[test]
+    fn a_server_of_centos_7_and_we_have_good_algorithms_in_common() {
+        let theirs = |what: &str| -> Vec<&str> {
+            let line = OLD.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(": ")).expect("a line");
+            line.split(',').collect()
+        };
+        // As RFC 4253 has it: the first of the client's that the server has.
+        let agreed = |what: &str, ours: Vec<String>| ours.into_iter().find(|name| theirs(what).contains(&name.as_str()));
+        let names = |list: &[&dyn AsRef<str>]| list.iter().map(|name| name.as_ref().to_owned()).collect::<Vec<String>>();
+        let ours = config(None).preferred.clone();
+        let kex = names(&ours.kex.iter().map(|name| name as &dyn AsRef<str>).collect::<Vec<_>>());
+        let cipher = names(&ours.cipher.iter().map(|name| name as &dyn AsRef<str>).collect::<Vec<_>>());
+        let mac = names(&ours.mac.iter().map(|name| name as &dyn AsRef<str>).collect::<Vec<_>>());
+        let key: Vec<String> = ours.key.iter().map(ToString::to_string).collect();
+        assert_eq!(agreed("KEX algorithms", kex).as_deref(), Some("curve25519-sha256"));
+        assert_eq!(agreed("ciphers", cipher).as_deref(), Some("aes256-gcm@openssh.com"));
+        assert!(agreed("MACs", mac).is_some_and(|name| name.starts_with("hmac-sha2-")));
+        assert_eq!(agreed("host key algorithms", key).as_deref(), Some("ssh-ed25519"));
+        // Pinned by its RSA key only: never with SHA-1.
+        let rsa = pinned(&["ssh-rsa".into()]).unwrap_or_default().iter().map(ToString::to_string).collect();
+        assert_eq!(agreed("host key algorithms", rsa).as_deref(), Some("rsa-sha2-512"));
+    }
+}
