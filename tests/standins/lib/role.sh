@@ -71,6 +71,9 @@ X
   chmod 755 $R/scripts/start-etcd.sh
   unit etcd "" notify $R/scripts/start-etcd.sh
   echo http://127.0.0.1:2379 > $R/conf/standin-etcd
+  # One that runs from an earlier try may have been told otherwise.
+  if systemctl is-active -q etcd.service && [ $R/scripts/start-etcd.sh -nt /run/standin-etcd-started ]; then systemctl stop etcd.service; fi
+  touch /run/standin-etcd-started
   start etcd.service
   wait_for 30 etcd_here get /none
 }
