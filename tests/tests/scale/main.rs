@@ -225,7 +225,10 @@ impl Life<'_> {
         let touched: BTreeSet<&str> = plan["steps"].as_array().into_iter().flatten().chain(plan["later"].as_array().into_iter().flatten()).filter_map(|step| step["node"].as_str()).collect();
         ensure!(touched == BTreeSet::from(["compute03", "edge01", "manage01"]), "the plan touches {touched:?}");
         let before = Picture::of_files(self.world)?;
-        self.apply(&[])?.code(0)?;
+        let ended = self.apply(&[])?.code(0)?;
+        let when = |words: &str| ended.stderr.find(words).with_context(|| format!("nothing says {words:?}"));
+        let begun = [when("begin   install Rainbond on compute03")?, when("begin   install Rainbond on edge01")?];
+        ensure!(begun.iter().all(|begun| *begun < when("done    install Rainbond on").unwrap_or_default()), "they were installed one after the other:\n{}", ended.stderr);
         let own = ["file /etc/", "file /opt/rainbond/scripts", "file /opt/rainbond/conf", "file /usr/", "file /root/"];
         let mut changed = before.differences(&Picture::of_files(self.world)?);
         changed.retain(|one| !["compute03", "edge01", "manage01"].contains(&one.node.as_str()) && own.iter().any(|top| one.what.starts_with(top)));
