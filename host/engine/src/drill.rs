@@ -348,10 +348,24 @@ impl Engine {
 
         say(format!("taking it back on {node}"));
         let restoring = Instant::now();
-        match self.take_back(&note, hook, fence).await {
+        let taken_back = self.take_back(&note, hook, fence).await;
+        let recovered = match &taken_back {
+            Ok(()) => self.recovered(role, &drill.recovers, None, false).await,
+            Err(_) => Ok(()),
+        };
+        tokio::time::sleep(CALM).await;
+        let ended = Instant::now();
+        for observation in &observations {
+            observation.halt(self, fence).await;
+        }
+        match taken_back {
             Ok(()) => {
-                let steps: Vec<Step> = drill.recovers.iter().chain(&drill.heals).cloned().collect();
-                match self.recovered(role, &steps, None, false).await {
+                // What is written on and on is never whole.
+                let healed = match recovered {
+                    Ok(()) => self.recovered(role, &drill.heals, None, false).await,
+                    Err(why) => Err(why),
+                };
+                match healed {
                     Ok(()) => result.restored = true,
                     Err(why) => troubles.push(format!("after it was taken back: {why}")),
                 }
@@ -373,8 +387,6 @@ impl Engine {
                 troubles.push(format!("it could not be taken back: {why}{itself}; `arcus drill back` tries again"));
             }
         }
-        tokio::time::sleep(CALM).await;
-        let ended = Instant::now();
         for observation in observations {
             let (watched, complaints) = observation.end(self, fence, begun, restoring, ended).await;
             result.watches.push(watched);

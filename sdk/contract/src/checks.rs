@@ -210,14 +210,14 @@ pub struct Drill {
     /// `fault`.
     #[cfg_attr(feature = "host", component(name = "fault"))]
     pub fault: crate::checks::Fault,
-    /// Run from before the fault until after the last goal. The first is the one that is reported.
+    /// Run from before the fault until after the goals of `recovers`. The first is the one that is reported.
     #[cfg_attr(feature = "host", component(name = "watches"))]
     pub watches: Vec<crate::checks::Watch>,
     /// Waits whose goals must be met under the fault, and again after it was taken back. Under the fault, requests to the node
     /// that was silenced are left out.
     #[cfg_attr(feature = "host", component(name = "recovers"))]
     pub recovers: Vec<crate::actions::Step>,
-    /// Waits whose goals must be met after it was taken back only: copies that were made whole again.
+    /// Waits whose goals must be met after it was taken back only, and after the last beat: copies that were made whole again.
     #[cfg_attr(feature = "host", component(name = "heals"))]
     pub heals: Vec<crate::actions::Step>,
 }

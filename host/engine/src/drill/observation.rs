@@ -136,6 +136,14 @@ impl Observation {
         answered.iter().any(|(begun, _)| *begun >= since)
     }
 
+    /// No more attempts; what was written stays until the end.
+    pub async fn halt(&self, engine: &Engine, fence: &Fence) {
+        if let Source::There { node, id, .. } = &self.source {
+            // Told at the end, where it is tried again.
+            let _ = engine.fenced(node, "watch", Change::EndWatch { id: id.clone() }, fence).await;
+        }
+    }
+
     /// Ends it: how long it was dark between the fault and its taking back, and afterwards; what was written is read back. Gives back what
     /// is not as it should be.
     pub async fn end(self, engine: &Engine, fence: &Fence, fault: Instant, restoring: Instant, ended: Instant) -> (WatchResult, Vec<String>) {
