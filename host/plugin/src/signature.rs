@@ -141,7 +141,7 @@ mod tests {
         // The comment that is to be trusted is signed as well.
         assert!(acme.signer(COMPONENT, &BY_ACME.replace("comment: a test", "comment: version 9")).is_err());
         // Another's signature under this key's number.
-        let forged = BY_OTHER.replace("RURCQkJCQkJCQ", "RURBQUFBQUFBQ");
+        let forged = BY_OTHER.replace("RURCQkJCQkJCQn", "RURBQUFBQUFBQX");
         assert!(acme.signer(COMPONENT, &forged).is_err());
         for bad in ["", "text", "untrusted comment: x\n!!!\ntrusted comment: y\n!!!\n"] {
             assert!(matches!(acme.signer(COMPONENT, bad), Err(SignatureError::Form(_))), "{bad:?}");

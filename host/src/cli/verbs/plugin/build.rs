@@ -16,6 +16,8 @@ pub fn run(context: &Context, folder: &Path, offline: bool) -> Result<(), Fault>
         return Err(Fault::new(Kind::Input, "plugin.no-target", format!("the Rust toolchain cannot compile for {TARGET}")).help(format!("rustup target add {TARGET}")));
     }
     let mut called = compile::local_crates(&source.folder, offline).map_err(told)?;
+    // Its own sources have no path to begin with; and so what it is built from is not built again for each plugin.
+    called.retain(|(path, _)| *path != source.folder);
     if let Some(home) = context.environment.cargo_home() {
         called.insert(0, (home, "/cargo".to_owned()));
     }

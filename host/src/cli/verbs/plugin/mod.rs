@@ -60,7 +60,7 @@ fn read(origin: &str, bytes: &[u8]) -> Result<Inspection, Fault> {
 /// No third party's plugin of that name is here.
 fn not_here(name: &str) -> Fault {
     if comes_with_arcus(name) {
-        return Fault::new(Kind::Input, "plugin.embedded", format!("`{name}` comes with this arcus, and needs neither pin nor approval"));
+        return Fault::new(Kind::Input, "plugin.embedded", format!("`{name}` comes with this arcus, and needs neither pin nor approval")).help(format!("`arcus plugin inspect {name}` shows what it may do"));
     }
     Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}` here")).help("`arcus plugin list` shows which there are; `arcus plugin add FILE` adds one")
 }
