@@ -57,7 +57,9 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
     let mut count = ring.members.known().map_or(1, Vec::len).saturating_sub(ring.half_joined().len());
     for node in &managers {
         let half = ring.half_joined().iter().any(|(other, _)| other.node.name == node.name);
-        let joins = half || !ring.has(&node.address) || !seat.nodes.is_known_and(|nodes| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed()));
+        let installed = seat.nodes.is_known_and(|nodes| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed()));
+        // Where etcd shows nobody its list, what is installed is not taken for what is to be added.
+        let joins = half || !installed || (matches!(ring.members, Known(_)) && !ring.has(&node.address));
         let mut before = gate.clone();
         if let Some(other) = ring.others.iter().find(|other| other.node.name == node.name) {
             if joins {

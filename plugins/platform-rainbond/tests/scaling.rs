@@ -334,3 +334,18 @@ fn a_gateway_on_its_own_needs_a_tool_that_can_add_one() {
     lab.world().memory.insert("patch".into(), "4".into());
     assert!(lab.plan().is_ok());
 }
+
+#[test]
+fn managers_that_are_there_are_not_added_again_where_etcd_shows_no_list() {
+    let mut lab = small();
+    for name in ["manage02", "manage03"] {
+        put_node(&mut lab.world(), name);
+    }
+    done(&mut lab);
+    lab.world().memory.insert("no-list".into(), "yes".into());
+    let plan = lab.plan().unwrap();
+    assert!(plan.steps.iter().all(|step| !step.id.starts_with("trial:") && !step.id.starts_with("snapshot:")));
+    assert!(done(&mut lab).is_empty());
+    let check = lab.verify().unwrap().checks.into_iter().find(|check| check.id == "unlisted-members").unwrap();
+    assert_eq!(check.outcome, Outcome::Unknown);
+}

@@ -54,7 +54,7 @@ pub fn program(world: &mut World, run: &Invocation, words: &[&str]) -> Option<Ou
             true => Some(run.fails(22, "curl: (22) The requested URL returned error: 503")),
         },
         ["curl", "-fsS", "--max-time", "5", url] if url.ends_with(":2380/members") => {
-            if !world.at(&run.node).runs("etcd.service") {
+            if !world.at(&run.node).runs("etcd.service") || world.memory.contains_key("no-list") {
                 return refused();
             }
             let ids = world.memory.iter().filter_map(|(key, id)| Some((key.strip_prefix("etcd/")?, id)));
