@@ -409,6 +409,9 @@ impl Engine {
         let until = Instant::now() + within;
         for observation in observations {
             while !observation.got_through(self, since).await {
+                if self.stop.is_cancelled() {
+                    return Err("interrupted".into());
+                }
                 if Instant::now() > until {
                     let result = &observation.result;
                     return Err(format!("{}: nothing got through from {} within {} s ({})", result.id, result.vantage, within.as_secs(), result.method));

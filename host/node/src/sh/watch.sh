@@ -4,7 +4,7 @@ begin_watch() {
   if ! command -v bash >/dev/null; then refused tool.missing "there is no bash on this node, which is what observes" 127; return; fi
   forget_watch "$1" "$2"
   mkdir -p -m 0700 "${1%/*}" && mkdir -m 0700 -- "$1" && "$3" >"$1/run" || { failed state.failed "${1%/*} cannot be written"; return; }
-  if ! timeout 60 systemd-run --unit="$2" -p TimeoutStopSec=10 "$(command -v bash)" "$1/run" "$1" </dev/null 3>&- 4>&-; then
+  if ! timeout 60 systemd-run --unit="$2" "$(command -v bash)" "$1/run" "$1" </dev/null 3>&- 4>&-; then
     failed drill.failed "systemd-run could not start the observer"; return
   fi
   n=0
