@@ -235,7 +235,7 @@ impl Life<'_> {
         // The network's own daemon learns of new peers by itself.
         changed.retain(|one| !one.what.starts_with("file /etc/calico/bird.conf"));
         ensure!(changed.is_empty(), "others were changed: {}", changed.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-        self.operator.run(&["verify"], LIMIT)?.code(0)?;
+        ensure!(self.operator.planned(LOOK)? == (0, 0), "something is left to do");
         let list = self.sh("manage01", "grctl node list")?;
         ensure!(list.lines().any(|line| line.contains("10.99.0.41") && line.contains("| gateway ")), "{list}");
         Ok(())
