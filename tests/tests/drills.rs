@@ -27,8 +27,8 @@ const MANAGERS: [&str; 3] = ["manage01", "manage02", "manage03"];
 fn every_fault_is_borne_measured_and_taken_back() -> Result<()> {
     let world = ha(|options| options)?;
     let operator = Checkout::new(&world, &example())?;
-    // Seconds for which writes hang when a storage node vanishes.
-    operator.replace("    arbiter: storage03\n", "    arbiter: storage03\n    ping-timeout: 3\n")?;
+    // Seconds for which writes hang when a storage node vanishes, and from one look for what is to be healed to the next.
+    operator.replace("    arbiter: storage03\n", "    arbiter: storage03\n    ping-timeout: 3\n    options: { cluster.heal-timeout: 10 }\n")?;
     operator.run(&["apply", "--yes"], APPLY)?.code(0)?;
     let power = Power::new(&world)?;
     let scene = Scene { world: &world, operator: &operator, hook: power.hook() };

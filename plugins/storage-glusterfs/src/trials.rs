@@ -10,8 +10,9 @@ use arcus_sdk::prelude::*;
 const EVERY: u32 = 100;
 /// Seconds beyond the ping timeout that clients take to go on without a node.
 const MARGIN: u32 = 5;
-/// Seconds in which the copies are whole again: little was written meanwhile.
-const HEALS: u32 = 180;
+/// Seconds in which the copies are whole again. Little was written, but where the first healing met the writer, the next comes only with
+/// `cluster.heal-timeout`, ten minutes unless it was set.
+const HEALS: u32 = 720;
 /// An isolation lasts no longer than this.
 const LONGEST: u32 = 120;
 
