@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, root, with_manifest};
 use serde_json::Value;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// Nobody listens at these ports.
 const FILE: &str = "\
@@ -100,6 +100,23 @@ fn json(ended: &Ended) -> Result<Value> {
 /// How the plugin breaks, and what is then said: verb, exit code, code of the error, words of its message.
 struct Broken(&'static str, &'static str, i32, &'static str, &'static [&'static str]);
 
+/// The same for the page on attacks: what it tries, and what stops it.
+const ATTACKS: [(&str, &str, &str); 11] = [
+    ("trap", "it panics", "the sandbox: a call ends, and nothing else"),
+    ("hang", "it never ends", "10 s of processor time for a call"),
+    ("memory", "it takes all memory", "64 MiB for a call"),
+    ("stack", "it calls itself without end", "a stack of 512 KiB"),
+    ("judge-trap", "it panics when it is to judge", "the sandbox"),
+    ("verify-trap", "it panics when it is to prove something", "the sandbox"),
+    ("nobody", "a step on a node that the cluster does not have", "each plan is checked as a whole"),
+    ("outside", "a file of cron's, outside of what it may write", "its grant, before the plan is shown"),
+    ("command", "a command that its manifest does not have", "its grant, before the plan is shown"),
+    ("query", "a question that its manifest does not have", "its grant, before any node is asked"),
+    ("shadow", "it wants to read the passwords of a node", "its grant; the content is private whatever is granted"),
+];
+
+const PAGE: &str = "docs/attacks.md";
+
 const BROKEN: [Broken; 11] = [
     Broken("trap", "plan", 1, "plugin.trap", &["`lifecycle.plan`", "the shelf fell on one"]),
     Broken("hang", "plan", 1, "plugin.hang", &["`lifecycle.plan`", "time"]),
@@ -125,6 +142,7 @@ fn what_a_third_partys_plugin_may_do_is_the_operators_to_say() {
     scenes.play("an approval is for this cluster, this component and this operator", || elsewhere(&hostile));
     scenes.play("a version that wants more shows what", || wants_more(&hostile));
     scenes.play("add, update and remove", || comes_and_goes(&hostile));
+    scenes.play("a manifest that is meant for the operator's terminal", || escapes(&hostile));
     scenes.end();
 }
 
@@ -285,6 +303,22 @@ fn comes_and_goes(hostile: &Path) -> Result<()> {
     Ok(())
 }
 
+fn escapes(hostile: &Path) -> Result<()> {
+    let desk = Desk::in_mode(hostile, "good")?;
+    let bytes = with_manifest(&fs::read(hostile)?, |manifest| {
+        manifest["tested-on"] = serde_json::json!(["\u{1b}[2J\u{1b}]0;x\u{7}", "\u{202e}nothing at all\u{2066}", "line\nIt asks for nothing."]);
+        manifest["version"] = "0.1.0-\u{1b}[8m".into();
+    })?;
+    fs::write(desk.path().join("hostile.wasm"), bytes)?;
+    for (words, code) in [(&["plugin", "inspect", "./hostile.wasm"][..], 0), (&["plugin", "approve", "storage-hostile"], 7), (&["plugin", "list"], 0), (&["plan"], 7)] {
+        let ended = desk.shown(words)?.code(code)?;
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        ensure!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}']) && !all.contains("\nIt asks for nothing."), "{words:?}: {all:?}");
+        ensure!(all.contains("\\u{1b}"), "{words:?} does not show it: {all}");
+    }
+    Ok(())
+}
+
 /// What `arcus plugin test` says of one that breaks so.
 const NOT_CONFORMING: [(&str, &str); 7] = [
     ("trap", "plugin.trap"),
@@ -333,15 +367,58 @@ fn the_conformance_kit_finds_what_is_broken() {
 fn what_a_broken_plugin_did_is_told_with_its_name() {
     let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
     let mut scenes = Scenes::default();
+    let mut rows = Vec::new();
     for broken in &BROKEN {
-        scenes.play(broken.0, || told(&hostile, broken));
+        scenes.play(broken.0, || {
+            rows.push(row(broken.0, &told(&hostile, broken)?)?);
+            Ok(())
+        });
     }
+    scenes.play("the page on attacks says so", || page(&rows));
     scenes.play("one that is good", || good(&hostile));
     scenes.play("one that is no plugin", || no_plugin(&hostile));
     scenes.end();
 }
 
-fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Result<()> {
+/// A line of the page. Long numbers depend on the build.
+fn row(mode: &str, error: &Value) -> Result<String> {
+    let (_, attack, stopped) = ATTACKS.iter().find(|(name, ..)| *name == mode).with_context(|| format!("{mode} is not on the page"))?;
+    let message = error["message"].as_str().context("no message")?;
+    // Where in its source a plugin panics is no matter of this page.
+    let message = match (message.split_once("panicked at "), message.lines().last()) {
+        (Some((before, _)), Some(said)) => format!("{before}{said}"),
+        _ => message.lines().next().unwrap_or_default().to_owned(),
+    };
+    let (mut text, mut number) = (String::new(), String::new());
+    for character in message.chars().chain([' ']) {
+        if character.is_ascii_digit() {
+            number.push(character);
+            continue;
+        }
+        text.push_str(if number.len() > 4 { "…" } else { &number });
+        number.clear();
+        text.push(if character == '|' { '/' } else { character });
+    }
+    let text = text.trim_end();
+    Ok(format!("| {attack} | {stopped} | `{}` {text} |", error["code"].as_str().unwrap_or_default()))
+}
+
+/// The table of the page is what was said. `ARCUS_BLESS=1` writes it anew.
+fn page(rows: &[String]) -> Result<()> {
+    let path = root().join(PAGE);
+    let text = fs::read_to_string(&path).with_context(|| PAGE.to_owned())?;
+    let head = "| Attack | What stops it | What is said |\n|---|---|---|\n";
+    let (before, rest) = text.split_once(head).with_context(|| format!("{PAGE} has no table"))?;
+    let after = &rest[rest.lines().take_while(|line| line.starts_with('|')).map(|line| line.len() + 1).sum()..];
+    let whole = format!("{before}{head}{}\n{after}", rows.join("\n"));
+    if std::env::var_os("ARCUS_BLESS").is_some() {
+        fs::write(&path, &whole)?;
+    }
+    ensure!(whole == text || std::env::var_os("ARCUS_BLESS").is_some(), "{PAGE} says otherwise; `ARCUS_BLESS=1` writes it anew:\n{}", rows.join("\n"));
+    Ok(())
+}
+
+fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Result<Value> {
     let desk = Desk::approved(hostile, mode)?;
     let ended = desk.run(&[verb])?.code(*code)?;
     let printed = json(&ended)?;
@@ -355,16 +432,16 @@ fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Resul
     ensure!(error["plugin"] == "storage-hostile", "its name is missing: {error:#}");
     ensure!(error["help"].as_str().is_some_and(|help| !help.is_empty()), "what to do is not said: {error:#}");
     ensure!(printed["exit"]["code"] == *code, "{:#}", printed["exit"]);
-    // A plugin that spins has ten seconds of its own; nobody waits longer for it.
-    ensure!(ended.took < Duration::from_secs(40), "it took {:?}", ended.took);
+    // A plugin that spins has ten seconds of its own; nobody waits longer for it, but for who else uses this machine.
+    ensure!(ended.took < Duration::from_secs(200), "it took {:?}", ended.took);
     ensure!(!desk.path().join(".arcus/runs").exists(), "a run was begun");
     if *mode == "hang" {
-        return Ok(());
+        return Ok(error.clone());
     }
     // For a person: the same.
     let shown = desk.shown(&["--color", "never", verb])?.stderr;
     ensure!(shown.contains(name) && shown.contains("storage-hostile"), "{shown}");
-    Ok(())
+    Ok(error.clone())
 }
 
 fn good(hostile: &Path) -> Result<()> {
