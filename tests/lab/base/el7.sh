@@ -37,6 +37,8 @@ at=/tmp/pack/$name
 mkdir -p "$at/root" "/srv/yum/$repo"
 dpkg-deb -x "$deb" "$at/root"
 rm -rf "$at/root/usr/share/doc" "$at/root/usr/share/man" "$at/root/usr/share/lintian" "$at/root/etc/init.d"
+# CentOS 7's programs call python, not python3; in a binary the name keeps its length.
+grep -rlZ /usr/bin/python3 "$at/root" | xargs -0 -r sed -i 's,/usr/bin/python3\x00,/usr/bin/python\x00\x00,g; 1s,^#! */usr/bin/python3,#!/usr/bin/python,'
 # The base has one /usr.
 for top in lib sbin bin; do
   if [ -d "$at/root/$top" ]; then mkdir -p "$at/root/usr/$top"; cp -a "$at/root/$top/." "$at/root/usr/$top/"; rm -rf "${at:?}/root/$top"; fi
@@ -105,6 +107,8 @@ ln -s /usr/libexec/platform-python "$root/usr/bin/python"
 sed '1s,.*,#!/usr/libexec/platform-python,' "$root/usr/bin/dnf-3" > "$root/usr/bin/yum"
 chmod 755 "$root/usr/bin/yum"
 rm -f "$root"/usr/bin/python3* "$root"/usr/bin/dnf* "$root"/usr/bin/perl*
+# Where there are scripts of the time before systemd, Debian's systemctl keeps them in step, by perl.
+rm -rf "$root"/etc/init.d/* "$root"/etc/rc?.d/*
 rm -rf "$root"/usr/bin/apt* "$root"/usr/bin/dpkg* "$root/usr/lib/apt" "$root/usr/lib/dpkg" "$root/etc/apt" "$root/etc/dpkg" "$root/var/lib/apt" "$root/var/lib/dpkg" \
   "$root/srv/repo" "$root/srv/rpm-tools" "$root/srv/pack" "$root"/usr/share/doc "$root"/usr/share/man "$root"/usr/share/locale "$root"/tmp/*
 

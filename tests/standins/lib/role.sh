@@ -176,8 +176,8 @@ X
     if is_role "$ROLES" manage; then serve rbd-api; fi
     # 5.0 puts a gateway on every manager.
     if is_role "$ROLES" gateway || { ! is51 && is_role "$ROLES" manage; }; then serve rbd-gateway; fi
-    printf "# written by a stand-in for tests\nversion: '2.1'\nservices:\n- name: rbd-dns\n  health:\n    name: rbd-dns\n    model: tcp\n    address: %s:53\n  type: simple\n  start: >-\n    /usr/bin/python3 %s/lib/dns.py\n    --v=2\n    --dns-bind-address=%s\n    --recoders=goodrain.me=%s,*.goodrain.me=%s%s\n\n  stop: docker stop rbd-dns\n  restart_policy: always\n" \
-      "$IIP" $STANDINS "$IIP" "$FIRST" "$FIRST" "${OFFLINE_DOMAIN:+,*.$OFFLINE_DOMAIN=$FIRST}" > $R/conf/dns.yaml
+    printf "# written by a stand-in for tests\nversion: '2.1'\nservices:\n- name: rbd-dns\n  health:\n    name: rbd-dns\n    model: tcp\n    address: %s:53\n  type: simple\n  start: >-\n    %s %s/lib/dns.py\n    --v=2\n    --dns-bind-address=%s\n    --recoders=goodrain.me=%s,*.goodrain.me=%s%s\n\n  stop: docker stop rbd-dns\n  restart_policy: always\n" \
+      "$IIP" "$(command -v python3 || command -v python)" $STANDINS "$IIP" "$FIRST" "$FIRST" "${OFFLINE_DOMAIN:+,*.$OFFLINE_DOMAIN=$FIRST}" > $R/conf/dns.yaml
     if is_role "$ROLES" manage; then
       port=$(knob apiserver-port 6442)
       {
