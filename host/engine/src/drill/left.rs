@@ -120,6 +120,14 @@ impl Engine {
         result
     }
 
+    /// As [`Engine::drill_back`], but takes the lock only where there is something to take back.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn finish_drills(&self) -> Result<Vec<String>, Fault> {
+        if self.notes().await.is_empty() { Ok(vec![]) } else { self.drill_back(None).await }
+    }
+
     /// Takes back what earlier runs left open; what was done, in words.
     pub(crate) async fn finish_left(&self, held: &Held, hook: Option<&PowerHook>, journal: Option<&Journal>) -> Result<Vec<String>, Fault> {
         let fence = held.fence();

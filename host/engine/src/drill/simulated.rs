@@ -169,6 +169,9 @@ async fn an_open_drill_is_told_first_and_taken_back_from_anywhere() {
     assert_eq!(ground.engine.status().await.unwrap().drills, []);
     assert!(ground.engine.holder().await.unwrap().is_none(), "the lock is given back");
     assert_eq!(ground.engine.drill_back(None).await.unwrap(), Vec::<String>::new(), "there is nothing more to take back");
+    let epoch = ground.machines.lock().unwrap()["m1"].epoch;
+    assert_eq!(ground.engine.finish_drills().await.unwrap(), Vec::<String>::new());
+    assert_eq!(ground.machines.lock().unwrap()["m1"].epoch, epoch, "where nothing is open, no lock is taken");
     assert_eq!(ground.done("m1").len(), 2);
 }
 

@@ -48,7 +48,18 @@ async fn perform(context: &Context, args: &Apply, work: &Work) -> Result<(), Fau
         return Err(fault);
     }
     if proposal.is_empty() && proposal.blocked.is_empty() {
-        console.data(safe!("nothing to do"));
+        work.resume();
+        // A drill that somebody left open: an observer that goes on writing is in no plan.
+        let taken_back = work.engine.finish_drills().await;
+        work.pause();
+        let taken_back = taken_back?;
+        for drill in &taken_back {
+            console.changed();
+            console.data(safe!("taken back: the drill {}", Foreign::line(drill)));
+        }
+        if taken_back.is_empty() {
+            console.data(safe!("nothing to do"));
+        }
     } else {
         let approved = args.yes || args.saved.is_some();
         let accept = consent::to_plan(console, &proposal, approved, &args.accept)?;
