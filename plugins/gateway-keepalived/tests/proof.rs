@@ -201,7 +201,7 @@ fn recovered(lab: &Lab<Keepalived>, without: &str) -> Verdict {
                 Probe::Interfaces => Fact::Interfaces(machine.interfaces.clone()),
                 Probe::Service(_) => {
                     let active = machine.runs(UNIT);
-                    Fact::Service(Some(ServiceFact { active, enabled: true, masked: false, failed: false, since_s: 9, stale: false }))
+                    Fact::Service(Some(ServiceFact { active, enabled: true, masked: false, held: false, failed: false, since_s: 9, stale: false }))
                 }
                 Probe::Query(_) => {
                     let status = i32::from(machine.memory.contains_key("unwell"));
