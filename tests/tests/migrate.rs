@@ -102,7 +102,7 @@ fn from_what_is_mounted_to_glusterfs_and_back() {
 }
 
 /// 200 MB in 3,000 files from a server's own folder to a volume, 1 % of them changed meanwhile: by the guide's `cp -arp`, during all of
-/// which users are cut off, and by what `arcus migrate` runs on the node. Figures in docs/migrate.md.
+/// which users are cut off, and by what `arcus migrate` runs on the node.
 #[test]
 #[ignore = "a figure, not a property: minutes on an idle machine"]
 fn side_by_side_with_the_guide() {
