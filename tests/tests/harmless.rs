@@ -1,7 +1,6 @@
 //! What only looks changes nothing: neither files nor mounts, units, processes, sockets, routes, nor what GlusterFS, etcd and the
 //! database hold. Compared with a control in which somebody logs in as often and does nothing.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};

@@ -245,7 +245,7 @@ fn compute_nodes_and_gateways_are_added_without_touching_the_others() {
 
 #[test]
 fn what_the_file_does_not_have_is_told_in_every_plan_and_fails_verify() {
-    let mut lab = small();
+    let lab = small();
     lab.world().nodes.retain(|node| node.name != "compute02");
     let plan = lab.plan().unwrap();
     let warning = plan.warnings.iter().find(|warning| warning.code == "rainbond.unlisted-node").expect("no warning");

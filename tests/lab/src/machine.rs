@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -19,6 +20,7 @@ pub const PACKAGES: &[&str] = &[
     "e2fsprogs",         // their disk
     "iproute2",
     "openssh-client",
+    "openssh-server",    // tests of logins talk to a real sshd, on this machine and in namespaces of their own
     "util-linux",
     "procps",
     "ca-certificates",
@@ -63,7 +65,35 @@ pub fn ensure_packages(say: &mut dyn FnMut(&str)) -> Result<()> {
     apt(&["update"])?;
     let mut install = vec!["install", "--no-install-recommends"];
     install.extend(&missing);
-    apt(&install)
+    let _quiet = NoServices::begin()?;
+    apt(&install)?;
+    if missing.contains(&"openssh-server") {
+        // Nobody asked for a way into this machine. (Without systemd there is nothing to disable.)
+        let _ = Command::new("systemctl").args(["--root=/", "disable", "ssh.service"]).stdin(Stdio::null()).output();
+    }
+    Ok(())
+}
+
+/// While this lives, packages that are installed start no services: `policy-rc.d`, see invoke-rc.d(8).
+struct NoServices(Option<&'static Path>);
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        let policy = Path::new("/usr/sbin/policy-rc.d");
+        if policy.exists() {
+            return Ok(Self(None));
+        }
+        fs::write(policy, "#!/bin/sh\nexit 101\n").and_then(|()| fs::set_permissions(policy, fs::Permissions::from_mode(0o755))).context("writing policy-rc.d")?;
+        Ok(Self(Some(policy)))
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = self.0 {
+            let _ = fs::remove_file(policy);
+        }
+    }
 }
 
 /// Kernel limits that stop nodes from booting (silently) past about twenty of them, and what they are raised to.
