@@ -27,8 +27,11 @@ fn what_a_file_says_without_being_run() {
     assert_eq!(inspection.imports, ["arcus:plugin/log@0.1.0#emit", "arcus:plugin/observe@0.1.0#ask"]);
     assert_eq!(
         inspection.exports,
-        ["lifecycle@0.1.0#drills", "lifecycle@0.1.0#judge", "lifecycle@0.1.0#plan", "lifecycle@0.1.0#verify", "storage@0.1.0#offer"]
-            .map(|name| format!("arcus:plugin/{name}"))
+        ["drills", "judge", "leave", "mend", "plan", "unfinished", "verify"]
+            .map(|name| format!("arcus:plugin/lifecycle@0.1.0#{name}"))
+            .into_iter()
+            .chain(["arcus:plugin/storage@0.1.0#offer".to_owned()])
+            .collect::<Vec<_>>()
     );
 }
 
