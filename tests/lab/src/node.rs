@@ -5,15 +5,19 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clusterfile::NodeSpec;
 use crate::world::World;
 
 /// How long a node may take from power-on until it answers by ssh.
 const ON_LIMIT: Duration = Duration::from_secs(60);
+/// How often what runs in a node is told to go on, should it have been stopped.
+const STOPPED: Duration = Duration::from_millis(500);
 
 /// A node of a running world.
 #[derive(Clone, Copy)]
@@ -171,13 +175,9 @@ impl Node<'_> {
 
     /// Runs a command inside the node, as its root, without ssh; its time is limited to three minutes.
     pub fn exec<S: AsRef<OsStr>>(&self, argv: impl IntoIterator<Item = S>) -> Result<Answer> {
-        let output = self
-            .command("timeout")?
-            .args(["--kill-after=5", "180"])
-            .args(argv)
-            .stdin(Stdio::null())
-            .output()
-            .with_context(|| format!("running a command on {}", self.name()))?;
+        let mut command = self.command("timeout")?;
+        command.args(["--kill-after=5", "180"]).args(argv).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = output(&mut command).with_context(|| format!("running a command on {}", self.name()))?;
         Ok(Answer {
             status: output.status.code().unwrap_or(128),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -213,4 +213,23 @@ impl Node<'_> {
     fn tc(&self, before: &[&str], after: &[&str]) -> Result<()> {
         crate::world::run(self.world.command("/sbin/tc").args(before).args(after), None)
     }
+}
+
+/// Waits for a command inside a node. A node that goes down stops whatever runs in it before killing it, and then nsenter stops, too
+/// (nsenter(1) does as its child does): the node would wait for it, and we for both.
+fn output(command: &mut Command) -> std::io::Result<std::process::Output> {
+    let child = command.spawn()?;
+    let entered = Pid::from_child(&child);
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while ended.recv_timeout(STOPPED) == Err(RecvTimeoutError::Timeout) {
+                // Nobody else would: to one that runs this means nothing.
+                let _ = kill_process(entered, Signal::CONT);
+            }
+        });
+        let output = child.wait_with_output();
+        drop(done);
+        output
+    })
 }
