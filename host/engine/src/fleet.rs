@@ -57,11 +57,6 @@ impl Fleet {
         result
     }
 
-    /// Connects to all nodes at once.
-    pub async fn connect(&self) {
-        join_all(self.doors.keys().map(|node| self.link(node))).await;
-    }
-
     /// Gives nodes that were not reached another chance.
     pub async fn retry(&self) {
         for door in self.doors.values() {

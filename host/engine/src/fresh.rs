@@ -43,7 +43,7 @@ impl Engine {
     /// As [`Engine::plan`].
     pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
         // First the lock, then the looks: whoever changes something after that raises the epoch.
-        let (epoch, ()) = futures::join!(self.free_epoch(), self.fleet.connect());
+        let epoch = self.free_epoch().await;
         let outlook = self.pass(&Aim::Plan, true).await?;
         let proposal = self.propose(&outlook, Aim::Plan).await;
         if let Some(epoch) = epoch {

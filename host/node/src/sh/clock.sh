@@ -14,6 +14,10 @@ clock() {
     x=$(chronyc -c tracking 2>&1)
     case $x in *,Normal) x=yes ;; *'Not synchronised'*) x=no ;; *) x='?' ;; esac
   fi
+  # Where nothing keeps the time, nothing has set it. Asking timedatectl would start a service, so only who has one of these is asked.
+  if [ "$x" = '?' ] && ! cat /proc/[0-9]*/comm 2>/dev/null | grep -Exq 'chronyd|ntpd|ntpsec|openntpd|systemd-timesyn|phc2sys|timemaster|vmtoolsd'; then
+    x=no
+  fi
   if [ "$x" = '?' ] && command -v timedatectl >/dev/null; then
     x=$(timedatectl status 2>&1)
     case $x in *'ynchronized: yes'*) x=yes ;; *'ynchronized: no'*) x=no ;; *) x='?' ;; esac
