@@ -26,7 +26,11 @@ enum Task {
     /// The main job on real nodes: eight bare machines become a cluster, planned, applied, verified and drilled.
     Demo,
     /// Every test, with all that it needs.
-    Test,
+    Test {
+        /// Also those that take many minutes each: on nodes with kernels of their own.
+        #[arg(long)]
+        long: bool,
+    },
     /// Build the plugins and the binary that embeds them.
     Build {
         /// As it is shipped.
@@ -71,7 +75,7 @@ fn root() -> PathBuf {
 fn main() -> Result<()> {
     match Args::parse().task {
         Task::Demo => demo::demo(&root()),
-        Task::Test => test::test(&root()),
+        Task::Test { long } => test::test(&root(), long),
         Task::Build { release } => build::build(&root(), release).map(|arcus| println!("{}", arcus.display())),
         Task::Bench { bench } => bench::run(&root(), &bench),
         Task::Lab { lab } => lab::run(&root(), lab),

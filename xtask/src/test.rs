@@ -22,8 +22,9 @@ struct Suite {
     program: PathBuf,
 }
 
-/// Builds what the tests need and runs them all, also after one failed.
-pub fn test(root: &Path) -> Result<()> {
+/// Builds what the tests need and runs them all, also after one failed; `long`: also those that are left out for the time they take, which
+/// each names.
+pub fn test(root: &Path, long: bool) -> Result<()> {
     arcus_lab::ensure(&mut |line| eprintln!("{line}"))?;
     crate::contract::generate(root, true)?;
     crate::plugins::build(root, &[])?;
@@ -37,7 +38,7 @@ pub fn test(root: &Path) -> Result<()> {
     for suite in &suites {
         eprintln!("\n== {suite}");
         let begun = Instant::now();
-        if !suite.run()? {
+        if !suite.run(long)? {
             failed.push(suite.to_string());
         }
         times.push((begun.elapsed(), suite.to_string()));
@@ -49,6 +50,9 @@ pub fn test(root: &Path) -> Result<()> {
     }
     times.push((begun.elapsed(), "documentation".into()));
     tell(times);
+    if !long {
+        eprintln!("\nleft out: what takes many minutes, on nodes with kernels of their own: cargo xtask test --long");
+    }
     if failed.is_empty() { Ok(()) } else { bail!("these failed:\n  {}", failed.join("\n  ")) }
 }
 
@@ -99,11 +103,14 @@ impl Suite {
     }
 
     /// As cargo would: in the folder of its package. Whether all of it passed.
-    fn run(&self) -> Result<bool> {
+    fn run(&self, long: bool) -> Result<bool> {
         let mut program = Command::new(&self.program);
         program.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).arg("--quiet");
         if self.is_of_the_lab() {
             program.args(["--test-threads", "1"]);
+            if long {
+                program.arg("--include-ignored");
+            }
         }
         Ok(program.status().with_context(|| self.program.display().to_string())?.success())
     }

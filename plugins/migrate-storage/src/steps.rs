@@ -94,12 +94,18 @@ pub fn told(holders: &[Holder]) -> String {
     format!("still in use by {}{more}", holders.iter().take(5).map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// Options of a mount as fstab has them, or as the storage offers it.
+/// Options of a mount as fstab has them, or as the storage offers it. Where neither says any (an operator's own mount, after the switch),
+/// a boot at least waits for the network.
 pub fn options(member: &Member, route: &Route, offer: &StorageOffer) -> Vec<String> {
     let noted = member.mounts.known().and_then(|mounts| {
         mounts.iter().find(|mounted| mounted.target == route.shared.path && is(mounted, offer) && mounted.fstab.is_some())?.fstab.clone()
     });
-    noted.unwrap_or_else(|| offer.options.clone()).into_iter().filter(|option| option != "noauto").collect()
+    let offered = || {
+        let mut options = offer.options.clone();
+        options.extend(options.iter().all(|option| option == "defaults").then(|| "_netdev".to_owned()));
+        options
+    };
+    noted.unwrap_or_else(offered).into_iter().filter(|option| option != "noauto").collect()
 }
 
 /// As the node's own fstab and kernel write it.

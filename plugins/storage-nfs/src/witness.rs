@@ -10,6 +10,9 @@ const MAKE: [&str; 3] = ["mkdir", "--mode=0700", FOLDER];
 /// What locks, and makes the file for it.
 const LOCK: [&str; 5] = ["flock", "--timeout", "10", "/grdata/.arcus/lock", "true"];
 
+/// A client may believe for a minute that a folder is not there which another has made: acdirmax of nfs(5).
+const SEEN_S: u32 = 90;
+
 /// What is asked of a node about the folder.
 pub fn ask() -> Ask<Option<DirectoryFact>> {
     probe::directory(FOLDER)
@@ -38,7 +41,7 @@ pub fn plan(cluster: &Cluster<Config>, clients: &[&Node], mounts: &[Planned], pl
         let root = if node.name == writer.name {
             made.clone()
         } else {
-            plan.wait("root", node, [ask().on(node)], "root reads what belongs to root on the share", 20).after([mount, &made])
+            plan.wait("root", node, [ask().on(node)], "root reads what belongs to root on the share", SEEN_S).after([mount, &made])
         };
         if cluster.config.locks() {
             plan.command("lock", node, LOCK)
