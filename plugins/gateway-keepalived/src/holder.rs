@@ -21,17 +21,6 @@ pub fn is_held(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     if holders(case, &address)?.is_empty() { unmet(format!("no {} holds {address}", ring.member())) } else { met() }
 }
 
-/// Judges `answering`: every gateway that was asked answered, and one of them holds the address.
-pub fn is_held_once(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let ring = ring(cluster, case)?;
-    let address = ring.address();
-    match holders(case, &address)?.as_slice() {
-        [_] => met(),
-        [] => unmet(format!("no {} holds {address}", ring.member())),
-        several => unmet(format!("{} hold {address}", several.join(" and "))),
-    }
-}
-
 /// What is asked of a gateway for [`is_at_home`].
 pub fn asked(ring: &Ring) -> Vec<Request> {
     let mut requests = probe::interfaces().on_each(ring.nodes());
@@ -42,8 +31,13 @@ pub fn asked(ring: &Ring) -> Vec<Request> {
     requests
 }
 
-/// Judges `holder`: of the gateways that were asked, one holds the address, and it is the best of those where keepalived runs. So
-/// after a drill the address is back where it was, and not still on its way.
+/// Seconds after which the address is at home again, at the latest: the best gateway must look well to keepalived first.
+pub fn settles(config: &Config) -> u32 {
+    30 + config.health.interval * (config.health.rise + 1)
+}
+
+/// Judges `answering` and `holder`: of the gateways that were asked, one holds the address, and it is the best of those where keepalived
+/// runs. So after a restart and after a drill the address is where it belongs, and not still on its way.
 pub fn is_at_home(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     let ring = ring(cluster, case)?;
     let address = ring.address();

@@ -9,6 +9,7 @@ mod plan;
 mod proof;
 mod ring;
 mod trials;
+mod unlisted;
 mod vrid;
 
 use arcus_sdk::prelude::*;
@@ -30,7 +31,7 @@ impl Plugin for Keepalived {
     }
 
     fn goals() -> Goals<Config> {
-        Goals::new().on("run", holder::is_held).on("leave", holder::is_held).on("answering", holder::is_held_once).on("holder", holder::is_at_home)
+        Goals::new().on("run", holder::is_held).on("leave", holder::is_held).on("answering", holder::is_at_home).on("holder", holder::is_at_home)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

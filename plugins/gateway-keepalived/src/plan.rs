@@ -3,7 +3,9 @@
 use crate::conf;
 use crate::config::Config;
 use crate::health;
+use crate::holder;
 use crate::ring::{Ring, interface};
+use crate::unlisted;
 use crate::vrid::{self, Heard};
 use arcus_sdk::prelude::*;
 use arcus_sdk::{Batch, Ticket};
@@ -82,6 +84,13 @@ impl Gates {
         ring.nodes().find_map(|node| vrid::in_file(&self.at(node).file.known()?.as_ref()?.text(), &address))
     }
 
+    /// The addresses of the group's nodes, as the file and they themselves say.
+    pub fn addresses(&self, ring: &Ring) -> Vec<String> {
+        let seen = self.0.values().filter_map(|gate| gate.interfaces.known()).flatten().flat_map(|interface| &interface.addresses);
+        let seen = seen.filter_map(|cidr| cidr.split('/').next()).map(str::to_owned);
+        seen.chain(ring.nodes().map(|node| node.address.clone())).collect()
+    }
+
     /// The MAC addresses of all that answered.
     fn macs(&self) -> Vec<String> {
         let interfaces = self.0.values().filter_map(|gate| gate.interfaces.known()).flatten();
@@ -103,11 +112,17 @@ fn group(cluster: &Cluster<Config>, ring: &Ring, taken: Option<u8>, plan: &mut P
     let gates = Gates::look(cluster, ring);
     let named: Vec<Look<String>> = ring.nodes().map(|node| name_interface(config, ring, node, &gates.at(node).interfaces, plan)).collect();
     let own = gates.vrid(ring);
-    // Strangers are looked for before our own number is first used: afterwards its signs of life are everywhere.
+    // Strangers hinder before our own number is first used: afterwards its signs of life are everywhere.
     let is_new = own.is_none() || vrid::asked_for(config, ring).is_some_and(|wanted| Some(wanted) != own);
-    let heard = if is_new { strangers(cluster, ring, &gates, &named, plan) } else { Vec::new() };
-    let vrid = match vrid::choose(cluster, ring, own, taken, &heard) {
-        Ok(vrid) => vrid,
+    let (before, after) = match is_new {
+        true => (strangers(cluster, ring, &gates, &named, plan), Vec::new()),
+        false => (Vec::new(), listen(cluster, ring, &named)),
+    };
+    let vrid = match vrid::choose(cluster, ring, own, taken, &before) {
+        Ok(vrid) => {
+            unlisted::plan(cluster, ring, &gates, vrid, &after, plan);
+            vrid
+        }
         Err(problem) => {
             plan.problem(problem);
             return None;
@@ -159,7 +174,8 @@ fn group(cluster: &Cluster<Config>, ring: &Ring, taken: Option<u8>, plan: &mut P
         running.push(step);
     }
     if let Some(first) = ring.nodes().next() {
-        plan.wait("answering", first, interfaces, &format!("exactly one {} holds {}", ring.member(), ring.address()), 30)
+        // At home, not only somewhere: until it is, it is on its way from one to the other, and whoever asks for it may find nobody.
+        plan.wait("answering", first, holder::asked(ring), &format!("the best {}, and no other, holds {}", ring.member(), ring.address()), holder::settles(config))
             .of(ring.id("vip"))
             .after(&running)
             .provides(ring.milestone());
@@ -216,6 +232,16 @@ fn strangers<'a>(cluster: &Cluster<Config>, ring: &Ring<'a>, gates: &Gates, name
         plan.problem(problem);
     }
     heard
+}
+
+/// Listens where the group is at work. Nodes without the means to are passed over: that was told before the first sign of life.
+fn listen<'a>(cluster: &Cluster<Config>, ring: &Ring<'a>, named: &[Look<String>]) -> Vec<Heard<'a>> {
+    let asked: Vec<(&'a Node, _)> = ring.nodes().zip(named).filter_map(|(node, interface)| Some((node, probe::vrrp_heard(interface.known()?)))).collect();
+    let nodes: Vec<&'a Node> = asked.iter().map(|(node, _)| *node).collect();
+    let mut batch = cluster.batch();
+    let ticket = batch.each_of(asked);
+    let heard = batch.send().take(ticket);
+    nodes.into_iter().filter_map(|node| Some(Heard { node, routers: heard.of(node).known()?.clone() })).collect()
 }
 
 fn unheard(code: &str, message: String, node: &Node, why: &Problem) -> Problem {

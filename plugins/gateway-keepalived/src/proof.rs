@@ -4,6 +4,7 @@ use crate::conf;
 use crate::config::Config;
 use crate::plan::Gates;
 use crate::ring::{Ring, interface};
+use crate::unlisted;
 use crate::vrid;
 use arcus_sdk::{Finding, prelude::*};
 
@@ -32,12 +33,13 @@ pub fn verify(cluster: &Cluster<Config>, ring: &Ring, checks: &mut Checks) {
     // Second round: files against what they should be, and the view from outside.
     let vrid = vrid::choose(cluster, ring, gates.vrid(ring), None, &[]);
     let mut batch = cluster.batch();
+    let named = |node: &Node| gates.interfaces(node).and_then(|interfaces| interface(config, ring, node, interfaces).ok());
+    let listened = batch.each_of(ring.nodes().filter_map(|node| Some((node, probe::vrrp_heard(named(node)?)))));
     let files: Vec<_> = ring
         .members
         .iter()
         .map(|member| {
-            let name = gates.interfaces(member.node).and_then(|interfaces| interface(config, ring, member.node, interfaces).ok());
-            let name = name.unwrap_or_else(|| "unknown".into());
+            let name = named(member.node).unwrap_or_else(|| "unknown".into());
             let text = conf::text(cluster, ring, member, &name, vrid.as_ref().copied().unwrap_or_default());
             let mut wanted = vec![(conf::PATH, probe::file_is(conf::file(text)))];
             if let Some(check) = &ring.check {
@@ -54,6 +56,7 @@ pub fn verify(cluster: &Cluster<Config>, ring: &Ring, checks: &mut Checks) {
     let answered = observer.map(|node| (node, batch.one(node, probe::neighbour(&address))));
     let mut got = batch.send();
 
+    let listened = got.take(listened);
     for (node, paths, ticket) in files {
         let likenesses = got.take(ticket);
         checks.on(node, "configuration", "keepalived's files are as wanted").judge(&together(likenesses), |found| {
@@ -75,6 +78,10 @@ pub fn verify(cluster: &Cluster<Config>, ring: &Ring, checks: &mut Checks) {
     }
     checks.of_cluster(ring.id("one-holder"), format!("exactly one {} holds {address}", ring.member())).is(one_holder(&holders, &silent));
     checks.of_cluster(ring.id("right-holder"), format!("the best healthy {} holds {address}", ring.member())).is(right_holder(ring, &holders, &silent, healthy.as_ref()));
+    if let Ok(vrid) = vrid {
+        let check = checks.of_cluster(ring.id("unlisted"), format!("no other than a {} of the file speaks VRRP with the group's number", ring.member()));
+        check.is(unlisted::finding(cluster, ring, &gates, vrid, &listened));
+    }
     let check = checks.of_cluster(ring.id("answers"), format!("{address} is answered by its holder"));
     match answered {
         None => check.warned("there is no other node in its network that could tell"),

@@ -43,7 +43,7 @@ pub fn trials(cluster: &Cluster<Config>, ring: &Ring) -> Result<Vec<Drill>, Prob
     let drill = |trial: Trial, at_most: u32| {
         trial
             .watch("address", &controller, beat.clone(), EVERY, at_most)
-            .recovers("holder", other, holder::asked(ring), format!("the best gateway, and no other, holds {address}"), 30)
+            .recovers("holder", other, holder::asked(ring), format!("the best gateway, and no other, holds {address}"), holder::settles(&cluster.config))
             .drill()
     };
     let mut drills = vec![

@@ -197,7 +197,6 @@ fn the_number_of_the_group_is_nobody_elses() {
 fn the_number_stays_whatever_is_heard_later() {
     let lab = converged(ha());
     let number = vrid(&text(&steps(&lab), "configure:manage01"));
-    // Not even listened to any more: four seconds of every plan would be lost.
     lab.world().machine("manage01").heard.insert("eth0".into(), vec![Vrrp { source: "10.99.0.250".into(), router_id: number, priority: 1 }]);
     assert_eq!(vrid(&text(&steps(&lab), "configure:manage01")), number);
     // Nor does it change when the file is gone from all but one.
@@ -205,6 +204,52 @@ fn the_number_stays_whatever_is_heard_later() {
         lab.world().remove(node, CONF);
     }
     assert_eq!(vrid(&text(&steps(&lab), "configure:manage01")), number);
+}
+
+#[test]
+fn who_speaks_with_our_number_and_is_not_in_the_file_is_told_in_every_plan() {
+    let lab = converged(ha());
+    let number = vrid(&text(&steps(&lab), "configure:manage01"));
+    let speaks = |node: &str, source: &str, router_id: u8, priority: u8| {
+        lab.world().machine(node).heard.entry("eth0".into()).or_default().push(Vrrp { source: source.into(), router_id, priority });
+    };
+    // Our own, other groups of the segment, and one that says that it stops.
+    speaks("manage02", "10.99.0.11", number, 140);
+    speaks("manage02", "10.99.0.250", number % 255 + 1, 100);
+    speaks("manage02", "10.99.0.251", number, 0);
+    let warnings = || lab.plan().unwrap_or_else(|trouble| panic!("{trouble}")).warnings;
+    assert!(warnings().is_empty(), "{:#?}", warnings());
+    // Under an address of its own that the file does not know.
+    lab.world().machine("manage03").interfaces[1].addresses.push("10.99.0.213/24".into());
+    speaks("manage01", "10.99.0.213", number, 120);
+    assert!(warnings().is_empty(), "{:#?}", warnings());
+    speaks("manage01", "10.99.0.14", number, 110);
+    speaks("manage02", "10.99.0.14", number, 110);
+    speaks("manage02", "10.99.0.21", number, 90);
+    let told = warnings();
+    assert_eq!(codes(&told), ["vrrp.unlisted manage01", "vrrp.unlisted manage02"]);
+    assert!(told[0].message.starts_with("10.99.0.14 (priority 110) speaks"), "{}", told[0].message);
+    assert!(told[1].message.starts_with("compute01 at 10.99.0.21 (priority 90) speaks"), "{}", told[1].message);
+    // Nothing is changed for that.
+    assert_eq!(vrid(&text(&steps(&lab), "configure:manage01")), number);
+}
+
+#[test]
+fn an_address_on_its_way_home_is_waited_for() {
+    let mut lab = converged(ha());
+    let at = |lab: &Lab<Keepalived>, from: &str, to: &str| {
+        let mut world = lab.world();
+        world.machine(from).interfaces[1].addresses.retain(|cidr| !cidr.starts_with(VIP));
+        world.machine(to).interfaces[1].addresses.push(format!("{VIP}/24"));
+    };
+    // It moves back within a second; whoever asks for it then may find nobody.
+    at(&lab, "manage01", "manage02");
+    assert_eq!(lab.converge().unwrap().performed(), ["answering:vip"]);
+    assert_eq!(holders(&lab.world()), ["manage01"]);
+    // Where the best is not well, it is at home on the next.
+    lab.world().machine("manage01").memory.insert("unwell".into(), String::new());
+    at(&lab, "manage01", "manage02");
+    assert!(lab.converge().unwrap().performed().is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use arcus_gateway_keepalived::Keepalived;
 use arcus_sdk::contract::checks::{Beat, Check, Fault, Outcome, Seen, Verdict, Weighing};
-use arcus_sdk::contract::facts::{Fact, Output, Probe, Request, ServiceFact};
+use arcus_sdk::contract::facts::{Fact, Output, Probe, Request, ServiceFact, Vrrp};
 use arcus_sdk::fake::{Fixture, Lab, Trouble, World};
 use common::{CONF, UNIT, VIP, converged, elect, fixture, ha, holders};
 
@@ -51,6 +51,20 @@ fn files_and_services() {
         world.write("manage03", check, text);
     });
     assert_eq!(check, ["configuration@manage03", "keepalived@manage03"]);
+}
+
+#[test]
+fn somebody_else_with_our_number() {
+    let heard = |world: &mut World, node: &str| {
+        let text = world.text(node, CONF).unwrap();
+        let number = text.lines().find_map(|line| line.trim().strip_prefix("virtual_router_id ")).unwrap().parse().unwrap();
+        world.machine(node).heard.insert("eth0".into(), vec![Vrrp { source: "10.99.0.14".into(), router_id: number, priority: 110 }]);
+    };
+    assert_eq!(breaks(|world| heard(world, "manage03")), ["unlisted"]);
+    let lab = converged(ha());
+    heard(&mut lab.world(), "manage02");
+    let check = checks(&lab).into_iter().find(|(name, _)| name == "unlisted").unwrap().1;
+    assert_eq!((check.outcome, check.detail.as_str()), (Outcome::Failed, "10.99.0.14 (priority 110), heard on manage02: `arcus plan` tells what to do"));
 }
 
 #[test]
