@@ -70,14 +70,26 @@ impl Setting {
 /// Options that follow from the rest of the section.
 const OWN: [&str; 3] = ["cluster.quorum-type", "cluster.server-quorum-type", "network.ping-timeout"];
 
+/// How often it is looked for what is to be healed. What could not be healed when its node came back, because somebody wrote, waits for
+/// that; GlusterFS itself takes ten minutes.
+const HEAL_OPTION: &str = "cluster.heal-timeout";
+const HEAL_TIMEOUT: u32 = 60;
+
+/// Seconds in which every copy is whole again after little was written: one look for what is to be healed, and the healing.
+pub fn heals(config: &Config) -> u32 {
+    let given = config.options.get(HEAL_OPTION).and_then(|given| given.word().parse::<u32>().ok());
+    given.unwrap_or(HEAL_TIMEOUT).min(86_400) + 60
+}
+
 /// All options that the volume should have, by name.
 pub fn options(config: &Config, layout: &Layout) -> BTreeMap<String, String> {
+    let usual = (HEAL_OPTION.to_owned(), HEAL_TIMEOUT.to_string());
     let given = config.options.iter().map(|(name, value)| (name.clone(), value.word()));
     // Two copies: a quorum of more than half would stop everything when either node is lost, which is what the operator
     // chose not to have by accepting the risk.
     let (clients, servers) = if layout.has_majority() { ("auto", "server") } else { ("none", "none") };
     let own = [clients.to_owned(), servers.to_owned(), config.ping_timeout.to_string()];
-    given.chain(OWN.map(str::to_owned).into_iter().zip(own)).collect()
+    std::iter::once(usual).chain(given).chain(OWN.map(str::to_owned).into_iter().zip(own)).collect()
 }
 
 /// Everything that the cluster file alone shows to be wrong, and the layout if it can be told.

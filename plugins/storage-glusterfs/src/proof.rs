@@ -1,15 +1,12 @@
 //! Proof: the pool, the volume, its bricks and copies, and the mounts, each as it is and not as it was ordered.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::layout::{Layout, storage};
 use crate::mounting::{self, is_ours};
 use crate::plan::unlisted;
 use crate::pool;
 use crate::volume::{self, Said, Volume};
 use arcus_sdk::{Finding, prelude::*};
-
-/// Seconds in which copies that a node missed are usually made good.
-const HEAL: u32 = 120;
 
 /// All checks.
 pub fn verify(cluster: &Cluster<Config>, layout: &Layout, checks: &mut Checks) {
@@ -125,7 +122,7 @@ fn proof_of_copies(cluster: &Cluster<Config>, layout: &Layout, speaker: &Node, c
         None => unknown(format!("{}: {}", speaker.name, first_line(output))),
         Some((_, silent)) if !silent.is_empty() => failed(format!("cannot be asked: {}", silent.join(", "))),
         Some((0, _)) => passed("0 entries to heal"),
-        Some((count, _)) => pending(HEAL, format!("{count} entries to heal")),
+        Some((count, _)) => pending(config::heals(&cluster.config), format!("{count} entries to heal")),
     });
     checks.of_cluster("split-brain", "no file is in split brain").judge(&split, |output| match volume::entries(output) {
         None => unknown(format!("{}: {}", speaker.name, first_line(output))),

@@ -10,9 +10,8 @@ use arcus_sdk::prelude::*;
 const EVERY: u32 = 100;
 /// Seconds beyond the ping timeout that clients take to go on without a node.
 const MARGIN: u32 = 5;
-/// Seconds in which the copies are whole again. Little was written, but where the first healing met the writer, the next comes only with
-/// `cluster.heal-timeout`, ten minutes unless it was set.
-const HEALS: u32 = 720;
+/// Seconds until the bricks of a node that is back are online.
+const BRICKS: u32 = 60;
 /// An isolation lasts no longer than this.
 const LONGEST: u32 = 120;
 
@@ -35,7 +34,7 @@ pub fn trials(cluster: &Cluster<Config>, layout: &Layout) -> Vec<Drill> {
         trial
             .watch_from("writes", writer, others.iter().copied(), write(shared.path.clone()), EVERY, 1000 * (timeout + MARGIN))
             .recovers("served", writer, probe::directory(&shared.path).on_each([*writer]), format!("{} is served without {}", shared.path, lost.name), timeout + 60)
-            .heals("healed", speaker, asked(&cluster.config, speaker), "every brick is online, and every copy whole", HEALS)
+            .heals("healed", speaker, asked(&cluster.config, speaker), "every brick is online, and every copy whole", config::heals(&cluster.config) + BRICKS)
             .drill()
     };
     let isolation = timeout + 2 * MARGIN;

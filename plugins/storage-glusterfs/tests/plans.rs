@@ -62,7 +62,10 @@ fn the_volume_is_made_with_the_arbiter_last_whatever_the_order_of_the_file() {
     let three = Lab::<Gluster>::new(fixture(3, "{}"));
     assert!(argv(&step(&three, "create:data")).join(" ").starts_with("gluster --mode=script volume create data replica 3 10.99.0.31:/data/glusterfs"));
     let options = argv(&step(&three, "options:data")).join(" ");
-    assert_eq!(options, "gluster --mode=script volume set data cluster.quorum-type auto cluster.server-quorum-type server network.ping-timeout 10");
+    assert_eq!(options, "gluster --mode=script volume set data cluster.heal-timeout 60 cluster.quorum-type auto cluster.server-quorum-type server network.ping-timeout 10");
+    // The operator's word counts.
+    let patient = Lab::<Gluster>::new(fixture(3, r#"{"options": {"cluster.heal-timeout": 600}}"#));
+    assert!(argv(&step(&patient, "options:data")).join(" ").contains(" cluster.heal-timeout 600 "));
 }
 
 #[test]
@@ -391,7 +394,7 @@ fn risks_are_said_in_every_plan() {
         assert_eq!(warnings.iter().map(|warning| warning.code.as_str()).collect::<Vec<_>>(), ["gluster.split-brain-risk"]);
         lab.converge().unwrap();
     }
-    assert_eq!(volume_of(&lab.world(), "storage01", "data").unwrap().options[0], ("cluster.quorum-type".into(), "none".into()));
+    assert_eq!(volume_of(&lab.world(), "storage01", "data").unwrap().options[1], ("cluster.quorum-type".into(), "none".into()));
 }
 
 #[test]
