@@ -64,6 +64,8 @@ fn one() -> String {
 #[serde(deny_unknown_fields)]
 pub struct Program {
     argv: Vec<String>,
+    /// Only on this machine: what differs between them.
+    node: Option<String>,
     /// Only where the machine remembers this.
     #[serde(default)]
     when: BTreeMap<String, String>,
@@ -230,7 +232,8 @@ impl Program {
     fn fits(&self, world: &World, node: &str, argv: &[String]) -> bool {
         let words = self.argv.len() == argv.len() && self.argv.iter().zip(argv).all(|(pattern, word)| pattern == "*" || pattern == word);
         let memory = &world.at(node).memory;
-        words && self.when.iter().all(|(key, value)| memory.get(key) == Some(value))
+        let here = self.node.as_ref().is_none_or(|name| name == node);
+        words && here && self.when.iter().all(|(key, value)| memory.get(key) == Some(value))
     }
 }
 
