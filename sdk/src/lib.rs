@@ -101,6 +101,7 @@ mod plan;
 mod plugin;
 pub mod probe;
 mod problem;
+pub mod shared;
 mod system;
 pub mod worlds;
 
@@ -128,7 +129,7 @@ pub mod prelude {
     pub use crate::{
         Ask, Case, Checks, Cluster, Explain, Family, FileText, Gateway, Goals, Interfaces, Judged, Look, Migration, Mounts, Network,
         OsKind, OutputText, PerNode, Plan, Planned, Platform, Plugin, Preflight, Sockets, Software, Storage, Trial, connect, debug, failed, file, info, met,
-        milestone, mount, net, parse, passed, pending, ping, probe, problem, responds, secret, text, unknown, unmet, warn, warned, will_fail, write,
+        milestone, mount, net, parse, passed, pending, ping, probe, problem, responds, secret, shared, text, unknown, unmet, warn, warned, will_fail, write,
     };
     pub use arcus_contract::actions::{Action, Command, Disruption, Over};
     pub use arcus_contract::checks::{Beat, Drill, Fault};

@@ -54,7 +54,7 @@ impl Plugin for Migrate {
 
     fn goals() -> Goals<Config> {
         Goals::new()
-            .on("quiet", steps::is_quiet)
+            .on("quiet", shared::is_released)
             .on("seal", steps::is_sealed)
             .on("closed", exports::is_closed)
             .on("opened", exports::is_open)

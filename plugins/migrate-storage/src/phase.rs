@@ -40,6 +40,16 @@ impl Phase {
         WORDS.iter().find(|(phase, _)| *phase == self).map_or("not begun", |(_, words)| words)
     }
 
+    /// The copy that is made in it, by the name of its receipt.
+    pub fn copy(self) -> Option<&'static str> {
+        match self {
+            Self::Copying => Some("live"),
+            Self::Freezing => Some("final"),
+            Self::Reversing => Some("back"),
+            _ => None,
+        }
+    }
+
     /// The verb of the steps that write it.
     pub fn verb(self) -> &'static str {
         match self {

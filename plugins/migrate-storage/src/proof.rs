@@ -57,13 +57,14 @@ fn told(route: &Route, seen: &Seen, phase: Phase) -> String {
         _ => format!("{old} is written to"),
     });
     words.extend(seen.copying.clone().filter(|line| !line.is_empty()));
+    words.extend(seen.failed.as_ref().map(|why| format!("the last try ended: {why}")));
     if phase == Phase::Freezing {
         for member in &seen.members {
             if let Known(holders) = &member.holders
                 && !holders.is_empty()
                 && !member.held.is_empty()
             {
-                words.push(format!("{}: {}", member.node.name, steps::told(holders)));
+                words.push(format!("{}: {}", member.node.name, shared::in_use_by(holders)));
             }
         }
     }

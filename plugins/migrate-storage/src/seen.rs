@@ -31,6 +31,8 @@ pub struct Seen<'a> {
     pub receipts: Look<Vec<&'static str>>,
     /// What the copy says it does.
     pub copying: Option<String>,
+    /// Why the copy that this phase is about came to nothing.
+    pub failed: Option<String>,
 }
 
 const RECEIPTS: [&str; 3] = ["live", "final", "back"];
@@ -110,8 +112,11 @@ impl<'a> Seen<'a> {
             Unknown(problem) => Err(problem.clone()),
         }).map_or_else(Unknown, Known);
         let running = jobs.iter().filter_map(Look::known).flatten().find(|job| job.running);
-        let copying = running.map(|job| String::from_utf8_lossy(&job.tail).lines().last().unwrap_or_default().to_owned());
-        if problems.is_empty() { Ok(Seen { members, phase, os, export, receipts, copying }) } else { Err(problems) }
+        let copying = running.map(last_words);
+        let due = phase.known().and_then(|phase| phase.copy());
+        let of_phase = RECEIPTS.iter().zip(&jobs).find(|(name, _)| Some(**name) == due).and_then(|(_, job)| job.known()?.as_ref());
+        let failed = of_phase.filter(|job| !job.running && job.status.is_some_and(|status| status != 0)).map(last_words);
+        if problems.is_empty() { Ok(Seen { members, phase, os, export, receipts, copying, failed }) } else { Err(problems) }
     }
 
     /// That member.
@@ -134,6 +139,11 @@ impl Member<'_> {
     pub fn is_switched(&self, route: &Route) -> bool {
         self.live(&route.shared.path).is_some_and(|mounted| is(mounted, &route.new.1))
     }
+}
+
+/// How far a copy is, or what it ended with.
+fn last_words(job: &JobFact) -> String {
+    String::from_utf8_lossy(&job.tail).lines().last().unwrap_or_default().to_owned()
 }
 
 /// Whether this mount is what the offer says. Gluster's helper leaves out a slash, and the kernel has names of its own for types.

@@ -76,24 +76,6 @@ pub fn quiet(route: &Route, member: &Member, after: &[Planned], plan: &mut Plan)
     plan.wait("quiet", node, [probe::holders(path.as_str()).on(node)], &format!("nobody on {} has anything open in {path}", node.name), QUIET_S).after(&held)
 }
 
-/// Judges `quiet`.
-pub fn is_quiet<C>(_: &Cluster<C>, case: &Case<'_>) -> Judged {
-    match case.get::<Vec<Holder>>(0)?.as_slice() {
-        [] => met(),
-        holders => unmet(told(holders)),
-    }
-}
-
-/// Who has something open.
-pub fn told(holders: &[Holder]) -> String {
-    let one = |holder: &Holder| {
-        let unit = holder.unit.as_ref().map(|unit| format!(" of {unit}")).unwrap_or_default();
-        format!("{}{unit} (pid {}{})", holder.command, holder.pid, if holder.writing { ", writing" } else { "" })
-    };
-    let more = if holders.len() > 5 { format!(" and {} more", holders.len() - 5) } else { String::new() };
-    format!("still in use by {}{more}", holders.iter().take(5).map(one).collect::<Vec<_>>().join(", "))
-}
-
 /// Options of a mount as fstab has them, or as the storage offers it. Where neither says any (an operator's own mount, after the switch),
 /// a boot at least waits for the network.
 pub fn options(member: &Member, route: &Route, offer: &StorageOffer) -> Vec<String> {

@@ -125,6 +125,33 @@ fn a_writer_that_will_not_stop_is_named_and_nothing_is_switched() {
 }
 
 #[test]
+fn a_new_storage_that_is_too_small_is_told_and_nobody_is_stopped() {
+    let mut lab = Lab::<Migrate>::new(served());
+    // Beside it, and not copied to yet.
+    let staged = (0..20).find(|_| {
+        cut(&mut lab, 1);
+        lab.world().at("manage01").mounts.iter().any(|mounted| mounted.live && mounted.target == "/mnt/arcus-migration/new")
+    });
+    assert!(staged.is_some(), "it is never mounted beside");
+    let room = |lab: &Lab<Migrate>, bytes| lab.world().machine("manage01").mounts.iter_mut().filter(|mounted| mounted.target.ends_with("/new")).for_each(|mounted| mounted.free_bytes = bytes);
+    room(&lab, 3);
+    match lab.converge() {
+        Err(Trouble::Failed { step, why }) => assert!(step == "copy-live:manage01" && why.contains("too small"), "{step}: {why}"),
+        other => panic!("{other:?}"),
+    }
+    let told = |lab: &Lab<Migrate>| lab.verify().unwrap().checks.into_iter().find(|check| check.id == "phase").unwrap().detail;
+    let words = told(&lab);
+    assert!(words.contains("phase 2 of 7, live copy; nfs is written to; the last try ended: /mnt/arcus-migration/new is too small"), "{words}");
+    assert!(words.contains("`arcus migrate start` goes on") && words.contains("`arcus migrate rollback`"), "{words}");
+    assert!(lab.world().at("compute01").units["node.service"].active, "somebody was stopped for nothing");
+    // With more room it goes on, and what went wrong is forgotten.
+    room(&lab, 90 << 30);
+    through(&mut lab);
+    assert_moved(&lab, "with more room");
+    assert!(!told(&lab).contains("last try"), "{}", told(&lab));
+}
+
+#[test]
 fn a_node_that_is_down_stops_it_before_the_switch_unless_it_is_excluded() {
     let mut lab = Lab::<Migrate>::new(served());
     lab.world().machine("compute01").reachable = false;

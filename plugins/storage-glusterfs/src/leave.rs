@@ -12,8 +12,7 @@ pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(
         let message = format!("{} keeps {} of the volume {}: taking it out puts files at risk, so it is done by hand", node.name, if bricks.is_empty() { "names".to_owned() } else { bricks.join(", ") }, cluster.config.volume);
         return Err(problem("gluster.storage-stays", message).on(node).help(by_hand(&cluster.config, &bricks, &node.address)));
     }
-    let Some(shared) = cluster.handed.demands.shared.as_ref().filter(|shared| shared.nodes.contains(&node.name)) else { return Ok(()) };
-    unmount(node, &shared.path, plan);
+    shared::leave(cluster, node, plan);
     Ok(())
 }
 
@@ -25,18 +24,4 @@ pub fn by_hand(config: &Config, bricks: &[String], address: &str) -> String {
         "1. wait until `gluster volume heal {volume} info` shows 0 entries everywhere; 2. on another storage node, with an empty brick on a new machine of the pool: {}; 3. wait again until all is healed; 4. `gluster peer detach {address}`; 5. write the new node into the file instead",
         moves.join(", ")
     )
-}
-
-/// Nobody uses it any more, then it is gone, live and in fstab.
-fn unmount(node: &Node, path: &str, plan: &mut Plan) {
-    let released = plan.wait("released", node, [probe::holders(path).on(node)], &format!("nobody has anything open below {path}"), 180);
-    plan.unmount("unmount", node, path).after([&released]);
-}
-
-/// Judges `released`.
-pub fn is_released(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    match case.get::<Vec<Holder>>(0)?.first() {
-        Some(holder) => unmet(format!("{} (process {}) has something open", holder.command, holder.pid)),
-        None => met(),
-    }
 }

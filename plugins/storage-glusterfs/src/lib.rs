@@ -35,7 +35,7 @@ impl Plugin for Gluster {
             .on("options", volume::is_set)
             .on("start", volume::is_started)
             .on("mount", mounting::is_mounted)
-            .on("released", leave::is_released)
+            .on("released", shared::is_released)
             .on("served", trials::is_served)
             .on("healed", trials::is_whole)
     }

@@ -1,7 +1,6 @@
 //! Storage NFS: a NAS, or any NFS server, mounted where the platform wants its shared directory.
 
 mod config;
-mod leave;
 mod mounting;
 mod plan;
 mod proof;
@@ -25,11 +24,12 @@ impl Plugin for Nfs {
     }
 
     fn goals() -> Goals<Config> {
-        Goals::new().on("mount", plan::is_mounted).on("released", leave::is_released).on("serves", plan::is_served).on("root", witness::is_roots).on("lock", witness::is_locked)
+        Goals::new().on("mount", plan::is_mounted).on("released", shared::is_released).on("serves", plan::is_served).on("root", witness::is_roots).on("lock", witness::is_locked)
     }
 
     fn leave(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
-        leave::plan(cluster, node, plan)
+        shared::leave(cluster, node, plan);
+        Ok(())
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

@@ -4,6 +4,7 @@ use super::answer::directory;
 use super::machine::{Document, Unit};
 use super::world::{Invocation, World};
 use arcus_contract::actions::{Action, Command, CopyTree, Service, Step};
+use arcus_contract::facts::JobFact;
 use arcus_contract::files::{File, Part};
 use arcus_plan::likeness::{Contents, body, pieces_body, render};
 
@@ -70,10 +71,7 @@ pub(super) fn perform(world: &mut World, contents: &dyn Contents, step: &Step) -
         }
         Action::Command(command) => run(world, contents, node, command),
         Action::Job(command) => job(world, contents, step, command),
-        Action::CopyTree(copy) => {
-            copy_tree(world, node, copy);
-            Ok(())
-        }
+        Action::CopyTree(copy) => copy_tree(world, step, copy),
         Action::Fetch(fetch) => {
             let Some(file) = world.read(node, &fetch.path) else { return Err(format!("{} is not there", fetch.path)) };
             let content = file.content.clone();
@@ -187,8 +185,19 @@ fn job(world: &mut World, contents: &dyn Contents, step: &Step, command: &Comman
     Ok(())
 }
 
-fn copy_tree(world: &mut World, node: &str, copy: &CopyTree) {
+/// It runs as a job, whose last words stay on the node when it fails.
+fn copy_tree(world: &mut World, step: &Step, copy: &CopyTree) -> Result<(), String> {
+    let node = step.node.as_str();
     let source = world.below(node, &copy.source);
+    let bytes: u64 = source.values().map(|document| document.content.len() as u64).sum();
+    let room = world.at(node).mounts.iter().rev().find(|mounted| mounted.live && mounted.target == copy.target).map(|mounted| mounted.free_bytes);
+    if room.is_some_and(|room| room < bytes) {
+        let words = format!("{} is too small", copy.target);
+        let job = JobFact { running: false, status: Some(1), started_s: world.later(), tail: words.clone().into_bytes() };
+        world.machine(node).jobs.insert(step.id.clone(), job);
+        return Err(words);
+    }
+    world.machine(node).jobs.remove(&step.id);
     if copy.mirror {
         for rest in world.below(node, &copy.target).into_keys().filter(|rest| !source.contains_key(rest)) {
             world.remove(node, &format!("{}{rest}", copy.target));
@@ -200,4 +209,5 @@ fn copy_tree(world: &mut World, node: &str, copy: &CopyTree) {
     }
     let receipt = format!("source: {}\ntarget: {}\nfiles: {files}\n", copy.source, copy.target);
     world.write(node, &copy.receipt, receipt);
+    Ok(())
 }

@@ -2,8 +2,10 @@
 
 use super::lab::{Fixture, Lab, Report, Trouble};
 use super::subject::Subject;
+use crate::Plugin;
 use arcus_contract::actions::{Action, Step};
 use arcus_contract::checks::{Check, Outcome, Verified};
+use arcus_contract::facts::Holder;
 use std::collections::BTreeSet;
 
 /// A run that must get to the end.
@@ -202,4 +204,24 @@ fn assert_noticed<P: Subject>(lab: &Lab<P>, what: &str) {
     let verified = lab.verify();
     let Ok(Verified { checks, .. }) = verified else { return };
     assert!(!checks.iter().all(is_good), "{}: {what}, and every check passes", lab.name());
+}
+
+/// A node that leaves unmounts the shared directory, live and in fstab, once nobody there uses it any more; until then it says who does.
+pub fn a_node_that_leaves_lets_go<P: Plugin>(mut lab: Lab<P>, node: &str, path: &str) {
+    let is_mounted = |lab: &Lab<P>| lab.world().at(node).mounts.iter().any(|mount| mount.target == path);
+    assert!(is_mounted(&lab), "it is not mounted to begin with");
+    lab.removing(node);
+    let holder = Holder { pid: 77, command: "backup".into(), unit: Some("cron.service".into()), writing: true };
+    lab.world().machine(node).holders.insert(path.into(), vec![holder]);
+    match lab.converge() {
+        Err(Trouble::Failed { step, why }) => {
+            assert!(step == format!("released:{node}") && why.contains("backup of cron.service (pid 77, writing)"), "{step}: {why}");
+        }
+        other => panic!("it is taken from whoever uses it: {other:?}"),
+    }
+    assert!(is_mounted(&lab), "it is gone while it is in use");
+    lab.world().machine(node).holders.clear();
+    let report = done(&mut lab, "leaving");
+    assert_eq!(report.performed(), [format!("unmount:{node}")]);
+    assert!(!is_mounted(&lab), "it is still there");
 }

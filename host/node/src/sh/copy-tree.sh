@@ -6,6 +6,7 @@ copy_tree() {
     command -v "$w" >/dev/null || stop "there is no program $w on this node"
   done
   for w in "$from" "$to" "${receipt%/*}"; do [ -d "$w" ] || stop "$w is not a directory"; done
+  for w in "$to" "${receipt%/*}"; do [ "$(cd -P -- "$w" && pwd -P)" = "$w" ] || stop "the way to $w leads over a symbolic link"; done
   [ "$(stat -c %d:%i -- "$from")" != "$(stat -c %d:%i -- "$to")" ] || stop "$from and $to are the same directory"
   rm -f -- "$receipt"
   work=$kept/work
@@ -149,6 +150,9 @@ alike() {
     }' "$work/$1.known" >"$work/$1.alike"
 }
 
+# stands NAME: of what scan found, what only a writer changes; blocks are given out when the file system likes.
+stands() { awk -F '\t' -v OFS='\t' '{ split($1, m, " "); print m[1], m[2], m[3], m[4], m[5], m[6], m[8], m[9], $2, $3 }' "$work/$1"; }
+
 # compared OPTION...: every entry of both trees, by what find and sha256sum say, and beside it by rsync, which also knows of extended
 # attributes, access lists and devices.
 compared() {
@@ -180,4 +184,11 @@ compared() {
   fi
   entries=$(wc -l <"$work/source.alike")
   digest=$(sha256sum <"$work/source.alike"); digest=${digest%% *}
+  # Nobody can write, where all that could are stopped or shut out. What somebody else wrote meanwhile may be on one side only.
+  stands source >"$work/source.then"
+  scan "$from" source && stands source >"$work/source.now" || stop "$from cannot be read in full"
+  if ! cmp -s -- "$work/source.then" "$work/source.now"; then
+    diff -- "$work/source.then" "$work/source.now" | grep '^[<>]' | cut -c 1-300 | head -n 10
+    stop "$from was written to while it was compared: somebody still uses it who was not stopped"
+  fi
 }
