@@ -18,6 +18,7 @@ use crate::fault::{Fault, Kind};
 use crate::fleet::Fleet;
 use crate::gate::Gate;
 use crate::fresh::Fresh;
+use crate::heard::Heard;
 use crate::vault::{Bindings, Vault};
 
 /// Who works on the cluster, as the lock on the nodes tells others.
@@ -74,6 +75,7 @@ pub struct Engine {
     pub(crate) stop: CancellationToken,
     pub(crate) asked: Asked,
     pub(crate) fresh: Mutex<Option<Fresh>>,
+    pub(crate) heard: Arc<Heard>,
 }
 
 impl Engine {
@@ -115,6 +117,7 @@ impl Engine {
             stop: setup.stop,
             asked: Asked::default(),
             fresh: Mutex::default(),
+            heard: Arc::default(),
         })
     }
 

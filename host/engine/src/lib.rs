@@ -22,6 +22,7 @@ mod fetch;
 mod fleet;
 mod gate;
 mod fresh;
+mod heard;
 mod journal;
 mod kept;
 mod lock;

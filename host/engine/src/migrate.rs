@@ -7,7 +7,45 @@ use arcus_plugin::{Failure, Seat};
 use crate::aim::{Aim, Way};
 use crate::cast::Role;
 use crate::engine::Engine;
-use crate::fault::{Fault, Kind};
+use crate::fault::{Fault, Kind, Trouble};
+use crate::observer::Observer;
+use crate::vault::NodeFiles;
+
+/// Where whoever moves the shared directory notes, on every manager, how far that is: one line. It is gone when nothing is under way.
+const PHASE: &str = "/var/lib/arcus-migration/phase";
+
+/// The next round also reads what managers remember of a migration, where this file wants none: then it is another file's.
+pub fn look(engine: &Engine, observer: &Observer) {
+    managers(engine).for_each(|node| observer.want_file(node.to_owned(), PHASE.into()));
+}
+
+/// Where a migration is that this file knows nothing of: the manager that remembers it, and its words.
+pub fn unknown(engine: &Engine, files: &NodeFiles) -> Option<(String, String)> {
+    managers(engine).find_map(|node| {
+        let text = String::from_utf8_lossy(files.get(&(node.to_owned(), PHASE.to_owned()))?.as_ref()?.reveal()).into_owned();
+        Some((node.to_owned(), text.lines().next().unwrap_or_default().to_owned()))
+    })
+}
+
+/// What to do about that.
+pub const UNKNOWN_HELP: &str = "use the cluster file it was begun with, where `storage` has `migrating-from`: `arcus migrate status` tells more then";
+
+/// Nothing else is planned either, where somebody moves the directory by another file.
+pub fn refuse_unknown(engine: &Engine, files: &NodeFiles) -> Result<(), Fault> {
+    match unknown(engine, files) {
+        None => Ok(()),
+        Some((node, words)) => {
+            let message = format!("the shared directory is being moved, and this file does not say so: {words}");
+            let trouble = Trouble { code: "migrate.under-way".into(), message, node: Some(node), help: Some(UNKNOWN_HELP.into()), ..Trouble::default() };
+            Err(Fault::one(Kind::Input, trouble))
+        }
+    }
+}
+
+fn managers(engine: &Engine) -> impl Iterator<Item = &str> {
+    let wanted = engine.cluster.migrating.is_none();
+    engine.cluster.with(arcus_contract::types::Role::Manage).filter(move |_| wanted).map(|member| member.node.name.as_str())
+}
 
 /// While the file wants a migration nothing else is planned: whatever else it says is meant for the storage after that.
 pub fn refuse(engine: &Engine, aim: &Aim) -> Result<(), Fault> {
@@ -39,5 +77,93 @@ pub async fn plan(engine: &Engine, role: &Role, way: Way, seat: Seat) -> Result<
             drop(seat);
             Ok(Desired { steps: vec![], warnings: vec![] })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arcus_contract::types::Problem;
+    use arcus_node::{Content, Hidden, Look, Report, Seen, Simulated};
+    use cap_std::fs::Dir;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::engine::{Operator, Setup};
+    use crate::vault::Bindings;
+
+    const FILE: &str = "cluster:\n  name: demo\n  id: 4f1c2f0e-7d57-4c9e-9c5e-3b1d6c1e9a01\nnodes:\n  \
+        - { name: m1, address: 10.0.0.1, roles: [manage, gateway] }\n  - { name: m2, address: 10.0.0.2, roles: [manage, gateway] }\n  \
+        - { name: m3, address: 10.0.0.3, roles: [manage, gateway] }\n  - { name: c1, address: 10.0.0.11, roles: [compute] }\n  - { name: c2, address: 10.0.0.12, roles: [compute] }\n";
+
+    fn content(text: &str) -> Content {
+        Content { bytes: Hidden::from(text.to_owned()), sha256: String::new(), mode: 0o600, owner: "root".into(), group: "root".into() }
+    }
+
+    /// A cluster of which one manager may remember a migration.
+    struct Ground {
+        folder: std::path::PathBuf,
+        engine: Engine,
+    }
+
+    impl Drop for Ground {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    async fn cluster(remembers: Option<(&'static str, &'static str)>) -> Ground {
+        let folder = std::env::temp_dir().join(format!("arcus-migrate-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("cluster.yaml"), FILE).unwrap();
+        let transport = Simulated::new(move |node, batch| {
+            let answer = |look: &Look| match look {
+                Look::Content { path, .. } if path == PHASE => {
+                    let text = remembers.filter(|(keeper, _)| *keeper == node).map(|(_, text)| text);
+                    Ok(Seen::Content(text.map(content)))
+                }
+                _ => Err(Problem { code: "look.bad".into(), message: "not simulated".into(), help: None, node: None, pointer: None, retryable: false }),
+            };
+            Ok(Report { answers: batch.looks.iter().map(answer).collect(), ..Report::default() })
+        });
+        let setup = Setup {
+            folder: Dir::open_ambient_dir(&folder, cap_std::ambient_authority()).unwrap(),
+            file: "cluster.yaml".into(),
+            transport: Arc::new(transport),
+            embedded: &[],
+            cache: None,
+            approvals: None,
+            bindings: Bindings::default(),
+            jobs: 4,
+            limit: vec![],
+            operator: Operator { user: "eva".into(), host: "desk".into(), pid: std::process::id() },
+            events: Arc::new(|_| {}),
+            stop: CancellationToken::new(),
+        };
+        let engine = Engine::open(setup).await.unwrap();
+        Ground { folder, engine }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_migration_that_another_file_began_is_told_and_nothing_else_is_planned() {
+        let ground = cluster(Some(("m2", "phase 3 of 7, freeze; from nfs to glusterfs\n"))).await;
+        let engine = &ground.engine;
+        let fault = engine.plan().await.unwrap_err();
+        let [trouble] = fault.troubles.as_slice() else { panic!("{fault}") };
+        assert_eq!((trouble.code.as_str(), trouble.node.as_deref(), fault.kind), ("migrate.under-way", Some("m2"), Kind::Input));
+        assert!(trouble.message.ends_with("phase 3 of 7, freeze; from nfs to glusterfs"), "{}", trouble.message);
+        assert!(engine.verify().await.is_err());
+        let open = engine.status().await.unwrap().open;
+        assert!(open.iter().any(|line| line.contains("phase 3 of 7, freeze") && line.contains("migrating-from")), "{open:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn where_nobody_remembers_one_nothing_is_in_the_way() {
+        let ground = cluster(None).await;
+        let engine = &ground.engine;
+        assert!(engine.plan().await.is_ok());
+        let open = engine.status().await.unwrap().open;
+        assert!(!open.iter().any(|line| line.contains("moved")), "{open:?}");
     }
 }

@@ -14,6 +14,7 @@ use arcus_plugin::{Fetch, Wanted};
 use async_trait::async_trait;
 
 use crate::fleet::Fleet;
+use crate::heard::Heard;
 use crate::vault::{NodeFiles, Vault};
 
 /// Bytes of a query's output that are kept.
@@ -23,6 +24,7 @@ const OUTPUT_LIMIT: u32 = 65_536;
 pub struct Observer {
     fleet: Arc<Fleet>,
     vault: Arc<Vault>,
+    heard: Arc<Heard>,
     manifests: BTreeMap<String, Arc<Manifest>>,
     secrets: Mutex<Vec<(String, String)>>,
     files: Mutex<Vec<(String, String)>>,
@@ -31,8 +33,8 @@ pub struct Observer {
 
 impl Observer {
     /// For these plugins.
-    pub fn new(fleet: Arc<Fleet>, vault: Arc<Vault>, manifests: BTreeMap<String, Arc<Manifest>>) -> Self {
-        Self { fleet, vault, manifests, secrets: Mutex::default(), files: Mutex::default(), node_files: Mutex::default() }
+    pub fn new(fleet: Arc<Fleet>, vault: Arc<Vault>, heard: Arc<Heard>, manifests: BTreeMap<String, Arc<Manifest>>) -> Self {
+        Self { fleet, vault, heard, manifests, secrets: Mutex::default(), files: Mutex::default(), node_files: Mutex::default() }
     }
 
     /// The next round also reads this secret on this node.
@@ -113,12 +115,10 @@ impl Observer {
             (_, fact) => Ok(fact),
         }
     }
-}
 
-#[async_trait]
-impl Fetch for Observer {
-    async fn fetch(&self, wanted: Vec<Wanted>) -> Vec<Answer> {
-        for want in &wanted {
+    /// Asks the nodes, in one round trip each.
+    async fn ask(&self, wanted: &[&Wanted]) -> Vec<Answer> {
+        for want in wanted {
             if let (Probe::FileIs(file), Some(manifest)) = (&want.request.probe, self.manifest(want)) {
                 for name in Self::secrets_of(manifest, file) {
                     self.want_secret(Vault::key(&manifest.name, name), want.request.node.clone());
@@ -161,6 +161,20 @@ impl Fetch for Observer {
         }
         // Judged only now, when secrets are known.
         wanted.iter().zip(answers).map(|(want, answer)| answer.and_then(|seen| self.answer(want, seen))).collect()
+    }
+}
+
+#[async_trait]
+impl Fetch for Observer {
+    async fn fetch(&self, wanted: Vec<Wanted>) -> Vec<Answer> {
+        let known: Vec<Option<Answer>> = wanted.iter().map(|want| self.heard.known(&want.request)).collect();
+        let unknown: Vec<&Wanted> = wanted.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(want, _)| want).collect();
+        let answers = self.ask(&unknown).await;
+        for (want, answer) in unknown.iter().zip(&answers) {
+            self.heard.note(&want.request, answer);
+        }
+        let mut answers = answers.into_iter();
+        known.into_iter().map(|known| known.or_else(|| answers.next()).unwrap_or_else(|| Err(lost()))).collect()
     }
 }
 

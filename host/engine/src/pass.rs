@@ -47,7 +47,7 @@ pub struct Outlook {
 
 impl Engine {
     pub(crate) fn round(&self) -> (Arc<Observer>, Round) {
-        let observer = Arc::new(Observer::new(self.fleet.clone(), self.vault.clone(), self.cast.manifests()));
+        let observer = Arc::new(Observer::new(self.fleet.clone(), self.vault.clone(), self.heard.clone(), self.cast.manifests()));
         (observer.clone(), Round::new(observer))
     }
 
@@ -56,6 +56,7 @@ impl Engine {
     pub(crate) async fn pass(&self, aim: &Aim, ahead: bool) -> Result<Outlook, Fault> {
         let (observer, round) = self.round();
         self.emit(Event::Phase { name: "observe" });
+        migrate::look(self, &observer);
         if ahead {
             let known = self.asked.known(&self.folder);
             let of_cluster = |wanted: &Wanted| self.cluster.node(&wanted.request.node).is_some();
@@ -64,7 +65,11 @@ impl Engine {
         }
         crate::kept::note(&self.folder, &self.vault);
         migrate::refuse(self, aim)?;
-        let plans = self.plans(aim, &round).await?;
+        let plans = self.plans(aim, &round).await;
+        // Where the plugins asked for nothing, nobody was asked.
+        let _ = arcus_plugin::Fetch::fetch(&*observer, Vec::new()).await;
+        migrate::refuse_unknown(self, &observer.node_files())?;
+        let plans = plans?;
         self.vet(&plans)?;
 
         self.emit(Event::Phase { name: "compare" });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Role;
 use arcus_node::{DrillNote, Look, Seen, TimerFact};
+use arcus_plugin::Fetch;
 use futures::future::join_all;
 
 use crate::drill::OpenDrill;
@@ -12,6 +13,7 @@ use crate::engine::Engine;
 use crate::fault::{Fault, Trouble};
 use crate::journal::{Entry, Journal};
 use crate::lock::Holder;
+use crate::migrate;
 
 /// How the cluster stands, at a glance.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -102,6 +104,7 @@ impl Engine {
 
         // What a plugin knows to be half-done comes first: it may need somebody now.
         let mut open = self.unfinished().await;
+        open.extend(self.unknown_migration().await);
         let timers = |node: &String| timers.get(node).map_or(&[][..], Vec::as_slice);
         let drills: Vec<OpenDrill> = notes.values().map(|note: &DrillNote| OpenDrill::of(note, timers(&note.node))).collect();
         open.extend(drills.iter().map(OpenDrill::words));
@@ -142,6 +145,15 @@ impl Engine {
             }
         }
         open
+    }
+
+    /// A migration that managers remember and the file knows nothing of.
+    async fn unknown_migration(&self) -> Option<String> {
+        let (observer, _) = self.round();
+        migrate::look(self, &observer);
+        let _ = Fetch::fetch(&*observer, Vec::new()).await;
+        let (node, words) = migrate::unknown(self, &observer.node_files())?;
+        Some(format!("the shared directory is being moved, and this file does not say so: {words} (told by {node}): {}", migrate::UNKNOWN_HELP))
     }
 
     fn last_run(&self) -> Option<LastRun> {

@@ -10,6 +10,7 @@ use crate::cast::Role;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::fault::{Fault, Kind, Trouble};
+use crate::migrate;
 
 /// How often pending checks are looked at again.
 const SETTLE_EVERY: Duration = Duration::from_secs(2);
@@ -85,7 +86,8 @@ impl Engine {
 
     /// One look at everything; with it, the longest time a pending check asks for.
     async fn verify_once(&self) -> Result<(Verified, Option<Duration>), Fault> {
-        let (_, round) = self.round();
+        let (observer, round) = self.round();
+        migrate::look(self, &observer);
         let seats: Vec<_> = self.cast.roles.iter().map(|_| round.seat()).collect();
         let calls = self.cast.roles.iter().zip(seats).map(|(role, seat)| role.plugin.verify(seat, &role.input));
         let mut checks = Vec::new();
@@ -106,6 +108,9 @@ impl Engine {
                 Err(failure) => self.blame(role, failure, &mut fault),
             }
         }
+        // Nothing is written into a directory that is being moved.
+        let _ = arcus_plugin::Fetch::fetch(&*observer, Vec::new()).await;
+        migrate::refuse_unknown(self, &observer.node_files())?;
         if !fault.troubles.is_empty() || !fault.diagnostics.is_empty() {
             return Err(fault);
         }
