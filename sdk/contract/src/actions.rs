@@ -10,7 +10,7 @@
 //! Generated from `wit/actions.wit` by `cargo xtask contract`.
 
 /// Satisfied: installed, in this version where one is given.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Package {
@@ -23,7 +23,7 @@ pub struct Package {
 }
 
 /// Satisfied: exists with this mode and owner. Parents are not made.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Directory {
@@ -42,7 +42,7 @@ pub struct Directory {
 }
 
 /// Satisfied: as `running`, `enabled` and `held` say, and started (or reloaded) since each path last changed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Service {
@@ -114,7 +114,7 @@ pub struct Mount {
 }
 
 /// Never satisfied by itself: in a plan it needs a goal (the host refuses it otherwise), in a drill not.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Command {
@@ -133,7 +133,7 @@ pub struct Command {
 /// before anything else, or the next attempt skips the copy and loses what was written in between.
 /// Both trees are on the step's node, where rsync must be installed. Keeps mode, owner, times, links, xattrs, ACLs,
 /// holes. Runs as a job: it outlives the run, and tells its progress. Refused where the target has not enough space.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct CopyTree {
@@ -157,7 +157,7 @@ pub struct CopyTree {
 
 /// Copies a file of the step's node to the operator's side, below `.arcus/kept/`, with mode 0600: a snapshot before something that
 /// puts at risk what it holds. Satisfied: what was kept last under this name is what the file holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Fetch {
@@ -170,7 +170,7 @@ pub struct Fetch {
 }
 
 /// A step that cannot be told yet.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Later {
@@ -183,7 +183,7 @@ pub struct Later {
 }
 
 /// Arguments for `hatch.run`, and the nodes it may open.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Call {
@@ -251,7 +251,7 @@ pub enum Action {
 
 /// When a step is done although its action cannot tell. Looked at while planning (met: left out), and after
 /// performing, again and again, until met, failed, or out of time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Goal {
@@ -299,7 +299,7 @@ impl Disruption {
 
 /// A milestone, on each of these nodes; anywhere, when empty. It holds where at least one step provides it and
 /// all that do are done or left out. So it never holds on a node that nobody could plan for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Need {
@@ -364,7 +364,7 @@ pub struct Step {
 }
 
 /// What `plan` returns.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Desired {
