@@ -199,3 +199,34 @@ mod tests {
         assert_eq!(strip_ansi("a\u{1b}[0;32mb\u{1b}]0;title\u{7}c\u{1b}]8;;x\u{1b}\\d\u{1b}"), "abcd");
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    const SAID: [&str; 3] = [
+        "+-----+-------+\n| Uid | IP    |\n+-----+-------+\n| 1   | \u{1b}[0;32;32m10.0.0.1\u{1b}[0m |\n+-----+-------+\nnoise\n| Service | N |\n| a | 1/2 |\n",
+        "Volume Name: data\nType: Replicate\nStatus: Started\nBricks:\nBrick1: a:/data/b\nOptions Reconfigured:\nauth.allow: *\n",
+        "A=\"1\"\nA: 2\nA='3'\nexport A=4\n",
+    ];
+
+    #[test]
+    fn what_programs_print() {
+        arcus_fuzz::text(&SAID, &["\u{1b}[", "\u{1b}]0;x\u{7}", "\u{1b}]8;;\u{1b}\\", "| Uid |", "+--+", "||", "Volume Name:", "A=\""], |text| {
+            assert!(!strip_ansi(text).contains('\u{1b}'));
+            for table in tables(text) {
+                for row in table.rows() {
+                    for header in table.headers() {
+                        assert!(row.get(header).is_none_or(|cell| cell == cell.trim() && !cell.contains(['|', '\n'])));
+                    }
+                }
+            }
+            for block in blocks(text, "Volume Name") {
+                assert!(block.get("Volume Name").is_some());
+            }
+            for value in assignments(text, "A") {
+                assert!(text.contains(value));
+            }
+        });
+    }
+}

@@ -1,4 +1,9 @@
-//! `cargo xtask contract`: writes `sdk/contract/src/*.rs` from `wit/`, so that the WIT is the only source of the types.
+//! `cargo xtask contract`: writes `sdk/contract/src/*.rs` from `wit/`, so that the WIT is the only source of the types; and the pages that
+//! tell of the contract and of the manifest. Refuses a contract that plugins of a published version could not be used with.
+
+mod manifest;
+mod page;
+mod published;
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -8,10 +13,13 @@ use wit_parser::{Docs, Interface, Resolve, Type, TypeDefKind, TypeId, TypeOwner}
 /// Types-only interfaces, in the order their modules are listed.
 const INTERFACES: [&str; 6] = ["types", "files", "facts", "actions", "checks", "handoffs"];
 
-/// Generates the crate's modules; with `check`, only compares and fails when they are out of date.
+/// Generates the crate's modules and the pages; with `check`, only compares and fails when they are out of date.
 pub fn generate(root: &Path, check: bool) -> Result<()> {
+    published::check(&root.join("wit"))?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(root.join("wit")).context("wit/ does not parse")?;
+    put(&root.join("docs/contract.md"), &page::of(&resolve, package)?, check)?;
+    put(&root.join("docs/manifest.md"), &manifest::page(root)?, check)?;
     let mut lib = String::from(
         "//! The types of the contract `arcus:plugin`, generated from `wit/` by `cargo xtask contract`: edit the WIT instead.\n\
          //!\n\
@@ -64,7 +72,8 @@ fn item(out: &mut String, resolve: &Resolve, name: &str, id: TypeId) -> Result<(
     match &ty.kind {
         TypeDefKind::Record(record) => {
             docs(out, "///", &ty.docs);
-            derives(out, "record", false);
+            let default = record.fields.iter().all(|field| has_default(resolve, &field.ty));
+            derives(out, "record", if default { "Default, " } else { "" });
             let _ = writeln!(out, "pub struct {rust} {{");
             for field in &record.fields {
                 docs_or(out, "    ///", &field.docs, &field.name);
@@ -75,7 +84,7 @@ fn item(out: &mut String, resolve: &Resolve, name: &str, id: TypeId) -> Result<(
         }
         TypeDefKind::Variant(variant) => {
             docs(out, "///", &ty.docs);
-            derives(out, "variant", false);
+            derives(out, "variant", "");
             let _ = writeln!(out, "pub enum {rust} {{");
             for case in &variant.cases {
                 docs_or(out, "    ///", &case.docs, &case.name);
@@ -89,7 +98,7 @@ fn item(out: &mut String, resolve: &Resolve, name: &str, id: TypeId) -> Result<(
         }
         TypeDefKind::Enum(cases) => {
             docs(out, "///", &ty.docs);
-            derives(out, "enum", true);
+            derives(out, "enum", "Copy, PartialOrd, Ord, ");
             out.push_str("#[repr(u8)]\n");
             let _ = writeln!(out, "pub enum {rust} {{");
             for case in &cases.cases {
@@ -122,11 +131,22 @@ fn item(out: &mut String, resolve: &Resolve, name: &str, id: TypeId) -> Result<(
     Ok(())
 }
 
-fn derives(out: &mut String, kind: &str, copy: bool) {
-    let copy = if copy { "Copy, PartialOrd, Ord, " } else { "" };
+/// Whether nothing of it has to be chosen: plain data, and lists and options of anything. A record of such has a default, which is empty.
+fn has_default(resolve: &Resolve, ty: &Type) -> bool {
+    let Type::Id(id) = ty else { return true };
+    match &resolve.types[*id].kind {
+        TypeDefKind::Record(record) => record.fields.iter().all(|field| has_default(resolve, &field.ty)),
+        TypeDefKind::Tuple(tuple) => tuple.types.iter().all(|ty| has_default(resolve, ty)),
+        TypeDefKind::Type(ty) => has_default(resolve, ty),
+        TypeDefKind::List(_) | TypeDefKind::Option(_) => true,
+        _ => false,
+    }
+}
+
+fn derives(out: &mut String, kind: &str, more: &str) {
     let _ = writeln!(
         out,
-        "#[derive(Debug, Clone, {copy}PartialEq, Eq, Hash)]\n\
+        "#[derive(Debug, Clone, {more}PartialEq, Eq, Hash)]\n\
          #[cfg_attr(feature = \"serde\", derive(serde::Serialize, serde::Deserialize), serde(rename_all = \"kebab-case\"))]\n\
          #[cfg_attr(feature = \"host\", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component({kind}))]"
     );
@@ -214,5 +234,15 @@ fn ident(name: &str) -> String {
     match name.replace('-', "_") {
         word if matches!(word.as_str(), "type" | "use" | "mod" | "match" | "move" | "ref" | "self") => format!("r#{word}"),
         word => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_generated_is_up_to_date() {
+        generate(&crate::root(), true).unwrap();
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod contract;
 mod demo;
+mod fuzz;
 mod lab;
 mod plugins;
 mod test;
@@ -30,6 +31,14 @@ enum Task {
         /// Also those that take many minutes each: on nodes with kernels of their own.
         #[arg(long)]
         long: bool,
+    },
+    /// Tries everything that parses what others wrote with inputs that nobody would think of, for longer than the tests do.
+    Fuzz {
+        /// All together.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        minutes: u32,
+        /// Only tests whose name has one of these words.
+        words: Vec<String>,
     },
     /// Build the plugins and the binary that embeds them.
     Build {
@@ -76,6 +85,7 @@ fn main() -> Result<()> {
     match Args::parse().task {
         Task::Demo => demo::demo(&root()),
         Task::Test { long } => test::test(&root(), long),
+        Task::Fuzz { minutes, words } => fuzz::fuzz(&root(), minutes, &words),
         Task::Build { release } => build::build(&root(), release).map(|arcus| println!("{}", arcus.display())),
         Task::Bench { bench } => bench::run(&root(), &bench),
         Task::Lab { lab } => lab::run(&root(), lab),

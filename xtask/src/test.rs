@@ -1,8 +1,10 @@
 //! `cargo xtask test`: every test there is, with its own set-up.
 
-use std::io::{BufRead, BufReader};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -10,11 +12,15 @@ use serde_json::Value;
 
 use crate::build::run;
 
-/// Packages whose tests have the machine to themselves: each makes a lab of its own.
+/// Packages whose tests make a lab each, and so run one after the other within their suite.
 const OF_THE_LAB: [&str; 2] = ["arcus-lab", "arcus-tests"];
+/// Suites of the lab that have the machine to themselves: they measure how long something takes, or hit a moment.
+const ALONE: [&str; 4] = ["drills", "harmless", "platform", "survives"];
+/// So many of the others run at a time: each spends half of its time waiting.
+const LANES: usize = 2;
 
 /// Tests that were built into one program.
-struct Suite {
+pub struct Suite {
     package: String,
     /// As cargo calls it: `ssh` for `tests/ssh.rs`, the package for what stands beside its code.
     name: String,
@@ -28,21 +34,17 @@ pub fn test(root: &Path, long: bool) -> Result<()> {
     arcus_lab::ensure(&mut |line| eprintln!("{line}"))?;
     crate::contract::generate(root, true)?;
     crate::plugins::build(root, &[])?;
+    crate::plugins::ensure_target(crate::plugins::WITH_WASI)?;
     // All at once, with the binary: what is built for some packages only is built again for others where they want other features of
     // what they share, and that takes longer than the tests.
     let mut suites = build(root)?;
     arcus_lab::Base::ensure(&mut |line| eprintln!("{line}"))?;
     suites.sort_by_key(|suite| (suite.is_of_the_lab(), suite.package.clone(), suite.name.clone()));
-    let mut times = Vec::new();
-    let mut failed = Vec::new();
-    for suite in &suites {
-        eprintln!("\n== {suite}");
-        let begun = Instant::now();
-        if !suite.run(long)? {
-            failed.push(suite.to_string());
-        }
-        times.push((begun.elapsed(), suite.to_string()));
-    }
+    let (alone, beside): (Vec<&Suite>, Vec<&Suite>) = suites.iter().partition(|suite| suite.is_alone());
+    let mut ends = run_all(beside, LANES, long)?;
+    ends.extend(run_all(alone, 1, long)?);
+    let mut failed: Vec<String> = ends.iter().filter(|end| !end.passed).map(|end| end.name.clone()).collect();
+    let mut times: Vec<(Duration, String)> = ends.into_iter().map(|end| (end.took, end.name)).collect();
     let begun = Instant::now();
     eprintln!("\n== what the documentation shows");
     if let Err(error) = run(cargo(root).args(["--workspace", "--doc", "--quiet"])) {
@@ -56,14 +58,15 @@ pub fn test(root: &Path, long: bool) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { bail!("these failed:\n  {}", failed.join("\n  ")) }
 }
 
-fn cargo(root: &Path) -> Command {
+/// `cargo test`, of the cargo that runs this.
+pub fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).arg("test");
     cargo
 }
 
 /// Builds all tests, and the binaries they call.
-fn build(root: &Path) -> Result<Vec<Suite>> {
+pub fn build(root: &Path) -> Result<Vec<Suite>> {
     let mut cargo = cargo(root);
     cargo.args(["--workspace", "--no-run", "--message-format", "json-render-diagnostics"]).stdout(Stdio::piped());
     let mut child = cargo.spawn().context("running cargo")?;
@@ -98,22 +101,68 @@ fn suite(message: &Value) -> Option<Suite> {
 }
 
 impl Suite {
-    fn is_of_the_lab(&self) -> bool {
+    pub fn is_of_the_lab(&self) -> bool {
         OF_THE_LAB.contains(&self.package.as_str())
     }
 
-    /// As cargo would: in the folder of its package. Whether all of it passed.
-    fn run(&self, long: bool) -> Result<bool> {
+    /// As cargo would: in the folder of its package.
+    pub fn command(&self) -> Command {
         let mut program = Command::new(&self.program);
-        program.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder).arg("--quiet");
+        program.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        program
+    }
+
+    fn is_alone(&self) -> bool {
+        self.is_of_the_lab() && ALONE.contains(&self.name.as_str())
+    }
+
+    /// Whether all of it passed, and what it printed.
+    fn run(&self, long: bool) -> Result<(bool, String)> {
+        let mut program = self.command();
+        program.arg("--quiet");
         if self.is_of_the_lab() {
             program.args(["--test-threads", "1"]);
             if long {
                 program.arg("--include-ignored");
             }
         }
-        Ok(program.status().with_context(|| self.program.display().to_string())?.success())
+        // A file, and no pipe: whatever a test left running would hold that open.
+        let mut printed = tempfile::tempfile().context("making a file for what the tests print")?;
+        let status = program.stdout(printed.try_clone()?).stderr(printed.try_clone()?).status().with_context(|| self.program.display().to_string())?;
+        printed.rewind()?;
+        let mut bytes = Vec::new();
+        printed.read_to_end(&mut bytes)?;
+        Ok((status.success(), String::from_utf8_lossy(&bytes).into_owned()))
     }
+}
+
+/// How a suite ended.
+struct End {
+    name: String,
+    took: Duration,
+    passed: bool,
+}
+
+/// Runs suites, so many at a time; what each printed is told whole when it has ended.
+fn run_all(suites: Vec<&Suite>, lanes: usize, long: bool) -> Result<Vec<End>> {
+    let queue = Mutex::new(VecDeque::from(suites));
+    let ends = Mutex::new(Vec::new());
+    let lane = || -> Result<()> {
+        loop {
+            let Some(suite) = queue.lock().expect("no lane panics").pop_front() else { return Ok(()) };
+            let begun = Instant::now();
+            let (passed, printed) = suite.run(long)?;
+            let end = End { name: suite.to_string(), took: begun.elapsed(), passed };
+            let mut ends = ends.lock().expect("no lane panics");
+            eprintln!("\n== {} ({:.1} s)\n{}", end.name, end.took.as_secs_f32(), printed.trim_end());
+            ends.push(end);
+        }
+    };
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+        lanes.into_iter().try_for_each(|lane| lane.join().expect("no lane panics"))
+    })?;
+    Ok(ends.into_inner().expect("no lane panics"))
 }
 
 impl std::fmt::Display for Suite {

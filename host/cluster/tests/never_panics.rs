@@ -60,14 +60,7 @@ fn read(bytes: &[u8]) {
     }
 }
 
-/// What a hand or a merge does to a text: pieces go missing, double, change places, or are replaced by something awkward.
-#[derive(Clone, Debug)]
-enum Edit {
-    Remove(prop::sample::Index, usize),
-    Insert(prop::sample::Index, &'static str),
-    Copy(prop::sample::Index, usize, prop::sample::Index),
-}
-
+/// What is awkward in YAML.
 const AWKWARD: &[&str] = &[
     ":",
     " ",
@@ -118,67 +111,18 @@ const AWKWARD: &[&str] = &[
     "\u{2028}",
 ];
 
-fn edit() -> impl Strategy<Value = Edit> {
-    prop_oneof![
-        (any::<prop::sample::Index>(), 1..40_usize).prop_map(|(at, len)| Edit::Remove(at, len)),
-        (any::<prop::sample::Index>(), prop::sample::select(AWKWARD))
-            .prop_map(|(at, text)| Edit::Insert(at, text)),
-        (
-            any::<prop::sample::Index>(),
-            1..80_usize,
-            any::<prop::sample::Index>()
-        )
-            .prop_map(|(from, len, to)| Edit::Copy(from, len, to)),
-    ]
-}
+mod fuzz {
+    use super::*;
 
-fn apply(text: &str, edits: &[Edit]) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    for edit in edits {
-        let len = bytes.len() + 1;
-        match edit {
-            Edit::Remove(at, count) => {
-                let at = at.index(len);
-                let end = (at + count).min(bytes.len());
-                bytes.drain(at.min(end)..end);
-            }
-            Edit::Insert(at, text) => {
-                let at = at.index(len);
-                bytes.splice(at..at, text.bytes());
-            }
-            Edit::Copy(from, count, to) => {
-                let from = from.index(len);
-                let piece = bytes[from..(from + count).min(bytes.len())].to_vec();
-                let at = to.index(len);
-                bytes.splice(at..at, piece);
-            }
-        }
+    #[test]
+    fn cluster_files() {
+        let template = template("demo", Uuid::from_u128(7));
+        arcus_fuzz::bytes(&[SOUND.as_bytes(), template.as_bytes()], AWKWARD, read);
     }
-    bytes
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        read(&bytes);
-    }
-
-    #[test]
-    fn on_yaml_like_text(pieces in prop::collection::vec(prop_oneof![prop::sample::select(AWKWARD), prop::sample::select(&["nodes", "cluster", "name", "use", "storage", "a", "1"][..])], 0..60)) {
-        read(pieces.concat().as_bytes());
-    }
-
-    #[test]
-    fn on_spoiled_files(edits in prop::collection::vec(edit(), 1..6)) {
-        read(&apply(SOUND, &edits));
-    }
-
-    #[test]
-    fn on_spoiled_templates(edits in prop::collection::vec(edit(), 1..6)) {
-        read(&apply(&template("demo", Uuid::from_u128(7)), &edits));
-    }
 
     #[test]
     fn on_any_values(name in ".{0,20}", address in "[0-9a-f.:/]{0,20}", role in "[a-z]{0,8}", vip in "[0-9a-f.:/]{0,20}", pods in "[0-9.:/]{0,20}", path in "[a-z./~\\\\]{0,12}") {

@@ -235,4 +235,31 @@ mod tests {
         assert_eq!(reason("all good"), None);
         assert_eq!(last_line("a\n\n b \n\n").as_deref(), Some("b"));
     }
+
+    mod fuzz {
+        use super::*;
+
+        const HEALTH: &str = "+---------------+------------------------+---------+\n| Service       | HealthyQuantity/Total  | Message |\n+---------------+------------------------+---------+\n| ClusterStatus | unhealthy              | x       |\n| etcd          | 2/3                    | m3 is down |\n";
+
+        #[test]
+        fn tables_of_grctl() {
+            arcus_fuzz::text(&[LIST, HEALTH], &["| Uid |", "| Service |", "running(", ")", "unschedulable", "0/0", "\u{1b}[0m", "ClusterStatus", "manage,gateway"], |text| {
+                for output in [said(text), Output { status: 1, stdout: vec![], stderr: text.into(), truncated: true }] {
+                    if let Ok(nodes) = nodes(&output) {
+                        for node in &nodes {
+                            assert!(!node.uid.is_empty() && text.contains(&node.uid));
+                            // Good is exactly one word, whatever stands around it.
+                            assert!(!node.status.is_good() || node.status.to_string() == "running");
+                        }
+                    }
+                    if let Ok(health) = health(&output) {
+                        assert!(!health.status.is_empty() && health.ailing.len() <= health.services);
+                    }
+                }
+                for line in [reason(text), last_line(text)].into_iter().flatten() {
+                    assert!(line.chars().count() <= 200 && !line.contains(['\n', '\u{1b}']));
+                }
+            });
+        }
+    }
 }

@@ -261,3 +261,27 @@ mod tests {
         assert_eq!(entries(&output(254, "", "Volume heal failed.\n")), None);
     }
 }
+
+#[cfg(test)]
+mod fuzz {
+    use super::*;
+
+    const INFO: &str = "\nVolume Name: data\nType: Replicate\nVolume ID: 3f3e\nStatus: Started\nNumber of Bricks: 1 x (2 + 1) = 3\nBricks:\nBrick1: 10.0.0.31:/data/brick\nBrick2: 10.0.0.33:/data/brick (arbiter)\nOptions Reconfigured:\nnetwork.ping-timeout: 10\n";
+    const HEAL: &str = "Brick 10.0.0.31:/data/brick\nStatus: Connected\nNumber of entries: 0\n\nBrick 10.0.0.32:/data/brick\nStatus: Transport endpoint is not connected\nNumber of entries: -\n";
+
+    #[test]
+    fn what_gluster_says() {
+        arcus_fuzz::text(&[INFO, HEAL], &["does not exist", "Brick1:", "Number of entries: ", "(arbiter)", "Volume Name: ", "18446744073709551615", "Connected"], |text| {
+            for status in [0, 1] {
+                let output = Output { status, stdout: text.into(), stderr: vec![], truncated: false };
+                if let Said::Is(volume) = said(&output) {
+                    assert!(status == 0 && text.contains(&volume.status));
+                }
+                let _ = (crate::pool::peers(&output), complaint(&output));
+                if let Some((count, silent)) = entries(&output) {
+                    assert!(count > 0 || silent.len() <= text.lines().count());
+                }
+            }
+        });
+    }
+}

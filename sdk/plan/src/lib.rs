@@ -4,6 +4,8 @@
 //! fake cluster (apply, then the plan is empty) says something about the real host.
 
 pub mod envelope;
+#[cfg(test)]
+mod fuzz;
 pub mod likeness;
 pub mod manifest;
 pub mod pattern;

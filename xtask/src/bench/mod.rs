@@ -4,6 +4,7 @@
 mod contender;
 mod converge;
 mod measure;
+mod plugins;
 mod report;
 mod site;
 mod startup;
@@ -21,6 +22,12 @@ use clap::{Args, Subcommand};
 pub enum Bench {
     /// The same state on many nodes, brought about and looked at again, by Arcus, by others, and by bare scripts.
     Converge(Converge),
+    /// Loading plugins, and calling them: as components in the sandbox, and natively, in one run.
+    Plugins {
+        /// Debug builds; only good for working on the benchmark itself.
+        #[arg(long)]
+        debug_build: bool,
+    },
 }
 
 /// How `converge` is run.
@@ -50,5 +57,6 @@ pub struct Converge {
 pub fn run(root: &Path, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Converge(options) => converge::converge(root, options),
+        Bench::Plugins { debug_build } => plugins::plugins(root, !debug_build),
     }
 }

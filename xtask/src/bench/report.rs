@@ -47,6 +47,13 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// In one line, for people.
+    pub fn line(&self) -> String {
+        format!("{} CPUs ({}), kernel {}, load {}", self.cpus, self.cpu, self.kernel, self.load)
+    }
+}
+
 /// One contender in one phase on one number of nodes.
 #[derive(Debug, Serialize)]
 pub struct Row {
