@@ -60,7 +60,7 @@ rpmbuild -bb --quiet --buildroot="$at/root" --target x86_64 --define "_topdir $a
   --define '_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' --define '_build_id_links none' --define '__os_install_post %{nil}' \
   --define '_binary_payload w1.gzdio' --define '__strip /bin/true' --noclean "$at/spec" > "$at/log" 2>&1 || { cat "$at/log" >&2; exit 1; }
 X
-in_root sh -c 'ls /srv/repo/*.deb | grep -v -e chrony -e tzdata | xargs -P 2 -n 1 sh /srv/pack'
+in_root sh -c 'ls /srv/repo/*.deb | grep -v -e chrony -e tzdata -e moosefs -e mfsio -e containernetworking | xargs -P 2 -n 1 sh /srv/pack'
 
 # --- the release, which gives yum its version, and the one that brings GlusterFS's repository: not there before it is installed ---
 stub() { # name, provides, files below /tmp/stub

@@ -27,7 +27,11 @@ const INSTALLED: &[&str] = &[
 ];
 
 /// What nodes can install: the whole of the package repository they have, with dependencies.
-const REPOSITORY: &[&str] = &["glusterfs-server", "glusterfs-client", "keepalived", "jq", "chrony"];
+const REPOSITORY: &[&str] = &[
+    "glusterfs-server", "glusterfs-client", "keepalived", "jq", "chrony",
+    // For plugins from outside: another storage, and the programs that make pods.
+    "moosefs-master", "moosefs-metalogger", "moosefs-chunkserver", "moosefs-client", "moosefs-cli", "containernetworking-plugins",
+];
 
 /// What makes RPM packages of those, and installs them: fetched with the base, put into the layer of the Red Hat family only.
 const RPM_TOOLS: &[&str] = &["dnf", "rpm", "createrepo-c"];

@@ -15,7 +15,9 @@ copy_tree() {
   # Gluster has a folder of its own at the root of each volume, which nobody can remove.
   set -- -aHAXS --numeric-ids --exclude=/.trashcan
   # Before 3.1.3 it knows of whole seconds only when it decides what has changed.
-  fine=$(rsync --version | awk 'NR == 1 { split($3, v, "."); print (v[1] * 10000 + v[2] * 100 + v[3] >= 30103) ? 1 : 0 }')
+  recent=$(rsync --version | awk 'NR == 1 { split($3, v, "."); print (v[1] * 10000 + v[2] * 100 + v[3] >= 30103) ? 1 : 0 }')
+  fine=$recent holes=1
+  told
   if [ "$fine" = 1 ]; then set -- "$@" --modify-window=-1; fi
   echo "looking at $from"
   scan "$from" source || stop "$from cannot be read in full"
@@ -25,7 +27,7 @@ copy_tree() {
   if [ -e "$kept/suspect" ]; then set -- "$@" --checksum; fi
   # Into an empty tree nothing has to be written beside and renamed. (Before 3.1.3 it does not go with holes.)
   w=$(find "$to" -mindepth 1 -maxdepth 1 ! -name .trashcan -print -quit)
-  if [ -z "$w" ] && [ "$fine" = 1 ]; then set -- "$@" --inplace --whole-file; fi
+  if [ -z "$w" ] && [ "$recent" = 1 ]; then set -- "$@" --inplace --whole-file; fi
   if [ "$mirror" = 1 ]; then set -- "$@" --delete; fi
   copy "$@"
   echo "reading both sides, as far as they are not known"
@@ -47,6 +49,18 @@ copy_tree() {
 }
 
 stop() { echo "$*"; exit 1; }
+
+# told: what the target's file system can tell of a file. Some keep times in whole seconds, and some count blocks for holes, too; what is not
+# kept cannot be compared. (Times that are cut off cost no change: content is compared by its sum.)
+told() {
+  p=$to/.arcus-told-$$
+  rm -f -- "$p"
+  { : >"$p" && truncate -s 2097152 -- "$p" && touch -d @1000000000.5 -- "$p"; } || { rm -f -- "$p"; stop "$to cannot be written"; }
+  w=$(find "$p" -printf '%T@ %b')
+  rm -f -- "$p"
+  case ${w%% *} in *.5*) ;; *) fine=0; echo "$to keeps times in whole seconds: compared to the second" ;; esac
+  if [ "${w##* }" -ge 4096 ]; then holes=0; echo "$to does not tell holes: they are not compared"; fi
+}
 
 # scan TREE NAME: one line per entry, sorted: "type mode uid gid size mtime ctime device:inode links blocks", path, target of the link;
 # tabs between them. Newlines, tabs and backslashes in names become \n, \t and \\, and all other bytes stay what they are.
@@ -176,7 +190,7 @@ compared() {
   if grep -q "$(printf '\tunread$')" "$work/source.alike"; then stop "the content of a file was not read"; fi
   filled=$(awk -F '\t' 'FILENAME == ARGV[1] { split($1, m, " "); if (m[1] == "f" && m[5] > 1048576 && m[10] * 512 < m[5] * 0.5) hole[$2]; next }
     { split($1, m, " "); if ($2 in hole && m[10] * 512 >= m[5]) print $2 }' "$work/source" "$work/target")
-  if [ -n "$filled" ]; then
+  if [ -n "$filled" ] && [ "$holes" = 1 ]; then
     # So that the next attempt writes them anew.
     printf '%s\n' "$filled" | while IFS= read -r p; do printf '%s/%b\0' "$to" "$p"; done | xargs -0 -r rm -f --
     printf '%s\n' "$filled" | head -n 3
