@@ -15,7 +15,7 @@ fn every_command_has_help() {
     let folder = Folder::new();
     for command in [
         "", "init", "validate", "trust", "preflight", "plan", "apply", "verify", "status", "drill", "mend", "node", "node remove", "unlock", "log", "plugin", "plugin list", "plugin inspect", "plugin add",
-        "plugin approve", "plugin update", "plugin remove", "plugin new", "plugin build", "plugin test",
+        "plugin approve", "plugin update", "plugin remove", "plugin bundle", "plugin new", "plugin build", "plugin test", "plugin pack", "plugin publish",
         "schema", "completion",
     ] {
         // The short form is what people see; the long one adds the options of every command.

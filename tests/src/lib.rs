@@ -1,7 +1,10 @@
 //! What the scenarios in `tests/` share: a lab, and operators in it who use the built binary as anybody would.
 
+mod apart;
 mod checkout;
 mod component;
+mod outside;
+pub mod page;
 mod picture;
 mod program;
 mod scenes;
@@ -12,8 +15,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{Base, NodeSpec, Options, World, nodes_of};
 
+pub use apart::Apart;
 pub use checkout::{Checkout, approved};
 pub use component::with_manifest;
+pub use outside::outside;
 pub use picture::{Allowed, Difference, Picture, unexplained};
 pub use program::{Ended, Running};
 pub use scenes::Scenes;

@@ -1,6 +1,11 @@
 //! Plugins of third parties that are broken or want too much, as an operator meets them; and what those that come with Arcus are made of.
 //! No node is there: what a plugin may not do is refused before any node is asked.
 
+mod plugins {
+    pub mod registry;
+    pub mod shelves;
+}
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, root, with_manifest};
+use plugins::registry::{self, Market};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(240);
@@ -68,9 +74,14 @@ impl Desk {
 
     fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(arcus()?);
-        command.current_dir(self.path()).env("XDG_CACHE_HOME", root().join("target/tests/cache")).env("XDG_STATE_HOME", self.state()).env("XDG_CONFIG_HOME", self.state()).env("NO_COLOR", "1");
-        command.arg("--no-agent").args(words).stdin(Stdio::null());
+        self.dress(&mut command).args(words);
         Ok(command)
+    }
+
+    /// As the operator of this folder.
+    fn dress<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.current_dir(self.path()).env("XDG_CACHE_HOME", root().join("target/tests/cache")).env("XDG_STATE_HOME", self.state()).env("XDG_CONFIG_HOME", self.state()).env("NO_COLOR", "1");
+        command.arg("--no-agent").stdin(Stdio::null())
     }
 
     /// `arcus` in the folder, as an operator types it.
@@ -364,6 +375,18 @@ fn the_conformance_kit_finds_what_is_broken() {
 }
 
 #[test]
+fn plugins_come_out_of_registries_and_bundles_and_are_approved_by_signature() {
+    let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
+    let market = Market::new(&hostile).expect("a market");
+    let mut scenes = Scenes::default();
+    scenes.play("published, added, updated", || registry::published_and_added(&market));
+    scenes.play("carried in a bundle", || registry::carried_in_a_bundle(&market));
+    scenes.play("approved by signature", || registry::approved_by_signature(&market, &hostile));
+    scenes.play("registries that mean harm, as the page on attacks says", || page("| Attack | What stops it | What is said of it |\n|---|---|---|\n", &registry::registries_that_mean_harm(&market, &hostile)?));
+    scenes.end();
+}
+
+#[test]
 fn what_a_broken_plugin_did_is_told_with_its_name() {
     let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
     let mut scenes = Scenes::default();
@@ -374,7 +397,7 @@ fn what_a_broken_plugin_did_is_told_with_its_name() {
             Ok(())
         });
     }
-    scenes.play("the page on attacks says so", || page(&rows));
+    scenes.play("the page on attacks says so", || page("| Attack | What stops it | What is said |\n|---|---|---|\n", &rows));
     scenes.play("one that is good", || good(&hostile));
     scenes.play("one that is no plugin", || no_plugin(&hostile));
     scenes.end();
@@ -404,10 +427,9 @@ fn row(mode: &str, error: &Value) -> Result<String> {
 }
 
 /// The table of the page is what was said. `ARCUS_BLESS=1` writes it anew.
-fn page(rows: &[String]) -> Result<()> {
+fn page(head: &str, rows: &[String]) -> Result<()> {
     let path = root().join(PAGE);
     let text = fs::read_to_string(&path).with_context(|| PAGE.to_owned())?;
-    let head = "| Attack | What stops it | What is said |\n|---|---|---|\n";
     let (before, rest) = text.split_once(head).with_context(|| format!("{PAGE} has no table"))?;
     let after = &rest[rest.lines().take_while(|line| line.starts_with('|')).map(|line| line.len() + 1).sum()..];
     let whole = format!("{before}{head}{}\n{after}", rows.join("\n"));

@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::asked::grant_digest;
 use crate::private::exposed;
+use crate::signature::Policy;
+use crate::statement::Statements;
 
 /// The largest that is read.
 const MAX_SIZE: u64 = 1 << 20;
@@ -67,6 +69,7 @@ impl Approval {
 pub struct Approvals {
     dir: Dir,
     path: PathBuf,
+    statements: Option<Statements>,
 }
 
 /// Why approvals cannot be read or kept.
@@ -88,6 +91,14 @@ pub enum ApprovalError {
         /// Who else has access.
         reason: String,
     },
+    /// A statement that somebody signed is not what they signed.
+    #[error("the approval {place} does not count: {reason}")]
+    Statement {
+        /// In the folder of the cluster file.
+        place: String,
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl ApprovalError {
@@ -96,6 +107,7 @@ impl ApprovalError {
         match self {
             Self::Io { .. } => "approvals.unusable",
             Self::NotPrivate { .. } => "approvals.not-private",
+            Self::Statement { .. } => "approvals.statement-wrong",
         }
     }
 
@@ -104,6 +116,7 @@ impl ApprovalError {
         match self {
             Self::Io { .. } => "mend the folder's permissions, or set XDG_STATE_HOME to another",
             Self::NotPrivate { .. } => "if nobody else should have been there, remove it and approve again; or set XDG_STATE_HOME to a folder of your own, outside of the cluster's",
+            Self::Statement { .. } => "get it and its signature back from version control; or `arcus plugin approve NAME` for yourself",
         }
     }
 }
@@ -118,7 +131,7 @@ impl Approvals {
         let io = |source| ApprovalError::Io { path: path.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(io)?;
-        let this = Self { dir, path: path.to_owned() };
+        let this = Self { dir, path: path.to_owned(), statements: None };
         if let (Ok(path), Ok(project)) = (path.canonicalize(), project.canonicalize())
             && path.starts_with(&project)
         {
@@ -129,11 +142,24 @@ impl Approvals {
         Ok(this)
     }
 
-    /// The approval of this very component, asking for this very grant, in this cluster.
+    /// With what others approved by their signature: statements in the folder of the cluster file, by keys of this policy.
+    #[must_use]
+    pub fn with_statements(self, folder: Dir, policy: Policy) -> Self {
+        Self { statements: Some(Statements { folder, policy }), ..self }
+    }
+
+    /// The approval of this very component, asking for this very grant, in this cluster: the operator's own, or one by signature.
     ///
     /// # Errors
-    /// When the record is there and cannot be trusted or read.
+    /// When a record or a statement is there and cannot be trusted or read.
     pub fn find(&self, cluster: &str, inspection: &Inspection) -> Result<Option<Approval>, ApprovalError> {
+        match (self.own(cluster, inspection)?, &self.statements) {
+            (None, Some(statements)) => statements.find(cluster, inspection),
+            (own, _) => Ok(own),
+        }
+    }
+
+    fn own(&self, cluster: &str, inspection: &Inspection) -> Result<Option<Approval>, ApprovalError> {
         let Some(folder) = self.folder(cluster, &inspection.manifest.name)? else { return Ok(None) };
         let Some(found) = self.read(&folder, &format!("{}.json", inspection.digest))? else { return Ok(None) };
         let wanted = Approval { signed_by: found.signed_by.clone(), ..Approval::of(inspection, cluster, &found.by, &found.at) };

@@ -17,6 +17,8 @@ mod cache;
 mod embedded;
 mod export;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod guest;
 mod limits;
 mod lock;
@@ -27,6 +29,7 @@ mod private;
 mod round;
 mod sandbox;
 mod signature;
+mod statement;
 
 pub use arcus_component::{CONTRACT_VERSION, Fault, Inspection, MAX_SIZE, componentize, digest, inspect};
 
@@ -42,6 +45,8 @@ pub use guest::{Level, LogLine};
 pub use limits::Limits;
 pub use lock::{LOCK, Lock, LockError, Pin};
 pub use plugin::Plugin;
+pub use private::exposed;
 pub use round::{Fetch, Round, Seat, Wanted};
 pub use signature::{Policy, SignatureError, Signer};
+pub use statement::{place as statement_place, text as statement_text};
 pub use sandbox::{LoadError, LogSink, Options, Permit, Sandbox, Source};

@@ -1,7 +1,7 @@
 //! What only the operator may write: compiled code, and what was approved.
 
 /// Why something of this owner and mode cannot be trusted.
-pub(crate) fn exposed(owner: u32, mode: u32) -> Option<String> {
+pub fn exposed(owner: u32, mode: u32) -> Option<String> {
     let me = rustix::process::geteuid().as_raw();
     if owner != me {
         return Some(format!("it belongs to user {owner}, and this is user {me}"));

@@ -8,10 +8,16 @@ use serde::Deserialize;
 /// What an operator decided once, for all clusters.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    keys: Vec<(String, String, PublicKey)>,
+    keys: Vec<Key>,
+    approvers: Vec<Key>,
     /// Components that nobody in it signed are not taken.
     pub refuses_unsigned: bool,
+    /// Registries that are asked without TLS.
+    pub plain_http: Vec<String>,
 }
+
+/// The operator's name of a key, its text, and itself.
+type Key = (String, String, PublicKey);
 
 /// A key of the policy that signed something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +38,7 @@ pub enum SignatureError {
     #[error("the signature cannot be read: {0}")]
     Form(String),
     /// It is of a key in the policy, and does not fit.
-    #[error("the signature by `{0}` is not of this component")]
+    #[error("the signature by `{0}` is not of this")]
     Wrong(String),
 }
 
@@ -48,19 +54,23 @@ impl SignatureError {
     /// What to do next.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Policy(_) => "it is TOML: `[keys]`, then `name = \"RW…\"` with the second line of a minisign public key",
+            Self::Policy(_) => "it is TOML: `[keys]` or `[approvers]`, then `name = \"RW…\"` with the second line of a minisign public key",
             Self::Form(_) | Self::Wrong(_) => "component or signature are damaged, or somebody changed one of them: get both again, and do not use it otherwise",
         }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Document {
     #[serde(default)]
     unsigned: Unsigned,
     #[serde(default)]
     keys: BTreeMap<String, String>,
+    #[serde(default)]
+    approvers: BTreeMap<String, String>,
+    #[serde(default)]
+    plain_http: Vec<String>,
 }
 
 #[derive(Deserialize, Default, PartialEq)]
@@ -78,22 +88,41 @@ impl Policy {
     /// When it is no policy, or holds what is no key.
     pub fn parse(text: &str) -> Result<Self, SignatureError> {
         let document: Document = toml::from_str(text).map_err(|error| SignatureError::Policy(error.message().to_owned()))?;
-        let mut keys = Vec::new();
-        for (name, text) in document.keys {
-            let key = PublicKey::from_base64(&text).map_err(|error| SignatureError::Policy(format!("`{name}` is no key: {error}")))?;
-            keys.push((name, text, key));
-        }
-        Ok(Self { keys, refuses_unsigned: document.unsigned == Unsigned::Refuse })
+        let keys = |all: BTreeMap<String, String>| -> Result<Vec<Key>, SignatureError> {
+            let key = |(name, text): (String, String)| match PublicKey::from_base64(&text) {
+                Ok(key) => Ok((name, text, key)),
+                Err(error) => Err(SignatureError::Policy(format!("`{name}` is no key: {error}"))),
+            };
+            all.into_iter().map(key).collect()
+        };
+        Ok(Self { keys: keys(document.keys)?, approvers: keys(document.approvers)?, refuses_unsigned: document.unsigned == Unsigned::Refuse, plain_http: document.plain_http })
     }
 
-    /// Who signed these bytes. None: a key that is not in the policy.
+    /// Who signed a component. None: a key that is not in the policy.
     ///
     /// # Errors
     /// When the signature is none, or is said to be of a key in the policy and is not.
     pub fn signer(&self, component: &[u8], signature: &str) -> Result<Option<Signer>, SignatureError> {
+        Self::by(&self.keys, component, signature)
+    }
+
+    /// Who signed a statement, of those who may approve. Whoever makes plugins does not, by that alone.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn approver(&self, statement: &[u8], signature: &str) -> Result<Option<Signer>, SignatureError> {
+        Self::by(&self.approvers, statement, signature)
+    }
+
+    /// Whether somebody may approve by signature.
+    pub fn has_approvers(&self) -> bool {
+        !self.approvers.is_empty()
+    }
+
+    fn by(keys: &[Key], signed: &[u8], signature: &str) -> Result<Option<Signer>, SignatureError> {
         let signature = Signature::decode(signature).map_err(|error| SignatureError::Form(error.to_string()))?;
-        for (name, text, key) in &self.keys {
-            match key.verify(component, &signature, false) {
+        for (name, text, key) in keys {
+            match key.verify(signed, &signature, false) {
                 Ok(()) => return Ok(Some(Signer { name: name.clone(), key: text.clone() })),
                 Err(Error::UnexpectedKeyId) => {}
                 Err(_) => return Err(SignatureError::Wrong(name.clone())),

@@ -289,14 +289,14 @@ pub enum Plugin {
     List,
     /// What a plugin is, and everything it asks to be allowed; runs no code of it
     Inspect {
-        /// Name of a plugin, or path of a component
-        #[arg(value_name = "NAME|PATH", value_hint = ValueHint::FilePath)]
+        /// Name of a plugin, path of a component, or a place in a registry
+        #[arg(value_name = "NAME|PATH|oci://…", value_hint = ValueHint::FilePath)]
         plugin: String,
     },
     /// Put a third party's plugin beside the cluster file, and pin it in arcus.lock
     Add {
-        /// A component, or a folder with one in it
-        #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+        /// A component, a folder with one in it, a bundle, or a place in a registry: oci://HOST/REPOSITORY, with :VERSION or the highest
+        #[arg(value_name = "FILE|FOLDER|oci://…", value_hint = ValueHint::AnyPath)]
         source: PathBuf,
     },
     /// Show what a third party's plugin asks to be allowed in this cluster, and allow it
@@ -307,6 +307,9 @@ pub enum Plugin {
         /// Allow the component with this sha256 without asking
         #[arg(long, value_name = "SHA256")]
         digest: Option<String>,
+        /// Allow nothing; write what somebody may sign whom colleagues let approve: approvals/NAME.json
+        #[arg(long, conflicts_with = "digest")]
+        draft: bool,
     },
     /// Put another version of a plugin in its place; it must be approved again
     Update(PluginUpdate),
@@ -326,6 +329,36 @@ pub enum Plugin {
         /// Without network
         #[arg(long)]
         offline: bool,
+        /// What another toolchain made, a core module or a component: compiles nothing, and puts manifest.toml of FOLDER into it
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "offline")]
+        module: Option<PathBuf>,
+    },
+    /// Put components into one file, for a machine without network; `arcus plugin add FILE` takes it there
+    Bundle {
+        /// What `add` takes; without any, all that arcus.lock pins
+        #[arg(value_name = "FILE|FOLDER|oci://…", value_hint = ValueHint::AnyPath)]
+        sources: Vec<PathBuf>,
+        /// The file to write
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+    },
+    /// For authors: a component as registries keep it, in a file for their tools (an OCI archive)
+    Pack {
+        /// The component, or a folder with one in it
+        #[arg(value_name = "FILE|FOLDER", default_value = ".", value_hint = ValueHint::AnyPath)]
+        component: PathBuf,
+        /// The file to write; without it, NAME-VERSION.tar
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+    /// For authors: put a component, and the signature beside it, into a registry
+    Publish {
+        /// The component, or a folder with one in it
+        #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+        component: PathBuf,
+        /// Where: without a tag, its version is that
+        #[arg(value_name = "oci://HOST/REPOSITORY[:TAG]")]
+        to: String,
     },
     /// For authors: try a component on a fake cluster, in the sandbox that apply uses
     Test(PluginTest),
@@ -377,10 +410,10 @@ pub struct PluginUpdate {
     /// Its name
     #[arg(value_name = "NAME")]
     pub plugin: String,
-    /// The component, or a folder with one in it; without it, where it came from
-    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    /// What `add` takes; without it, where it came from: of a registry, the highest version there
+    #[arg(value_name = "FILE|FOLDER|oci://…", value_hint = ValueHint::AnyPath)]
     pub source: Option<PathBuf>,
-    /// Accept a risk: lower-version, other-source
+    /// Accept a risk: lower-version, other-source, other-key
     #[arg(long, value_name = "RISK")]
     pub accept: Vec<String>,
 }

@@ -13,7 +13,7 @@ use crate::cli::environment::host;
 use crate::cli::folder::Folder;
 use crate::cli::foreign::Foreign;
 use crate::cli::progress::{Progress, Witnessed};
-use crate::cli::verbs::plugin::ask_for_approvals;
+use crate::cli::verbs::plugin::{ask_for_approvals, policy};
 use crate::cli::{bindings, interrupt, ssh};
 use crate::safe;
 
@@ -171,7 +171,12 @@ pub fn approvals(context: &Context, folder: &Folder, cluster: &Cluster) -> Resul
     }
     let Some(path) = context.environment.approvals() else { return Ok(None) };
     let opened = Approvals::open(&path, &folder.path).map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
-    Ok(Some(Arc::new(opened)))
+    let policy = policy(context)?;
+    if !policy.has_approvers() {
+        return Ok(Some(Arc::new(opened)));
+    }
+    let dir = folder.dir.try_clone().map_err(|error| Fault::new(Kind::Input, "file.no-folder", format!("the folder of the cluster file cannot be opened again: {error}")))?;
+    Ok(Some(Arc::new(opened.with_statements(dir, policy))))
 }
 
 /// A binary that was built without plugins says so, instead of calling every one unknown.

@@ -21,10 +21,15 @@ pub const PACKAGES: &[&str] = &[
     "iproute2",
     "openssh-client",
     "openssh-server",    // tests of logins talk to a real sshd, on this machine and in namespaces of their own
+    "docker-registry",   // tests of plugins in registries talk to a real one, in a namespace of their own
+    "minisign",          // and sign with the real program
     "util-linux",
     "procps",
     "ca-certificates",
 ];
+
+/// What would be started at the next boot, of those that this machine did not have.
+const SERVICES: &[(&str, &str)] = &[("openssh-server", "ssh.service"), ("docker-registry", "docker-registry.service")];
 
 /// Packages of the lab that are not installed here.
 pub fn packages() -> Result<Vec<&'static str>> {
@@ -67,9 +72,11 @@ pub fn ensure_packages(say: &mut dyn FnMut(&str)) -> Result<()> {
     install.extend(&missing);
     let _quiet = NoServices::begin()?;
     apt(&install)?;
-    if missing.contains(&"openssh-server") {
-        // Nobody asked for a way into this machine. (Without systemd there is nothing to disable.)
-        let _ = Command::new("systemctl").args(["--root=/", "disable", "ssh.service"]).stdin(Stdio::null()).output();
+    for (package, service) in SERVICES {
+        if missing.contains(package) {
+            // Nobody asked for a way into this machine. (Without systemd there is nothing to disable.)
+            let _ = Command::new("systemctl").args(["--root=/", "disable", service]).stdin(Stdio::null()).output();
+        }
     }
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use arcus_cluster::Cluster;
 use arcus_engine::{Fault, Gate, Kind};
 use arcus_plugin::{Inspection, Pin};
 
+use super::source::Offered;
 use super::{comes_with_arcus, read, signed, source};
 use crate::cli::Context;
 use crate::cli::folder::Folder;
@@ -17,9 +19,24 @@ pub fn run(context: &Context, given: &Path) -> Result<(), Fault> {
     let folder = Folder::open(&context.global.file)?;
     let (_, cluster) = folder.cluster()?;
     let mut gate = Gate::open(&folder.dir, None)?;
-    let file = source::file(given)?;
-    let bytes = source::component(&file)?;
-    let inspection = read(&file.display().to_string(), &bytes)?;
+    let all = source::offered(context, Some(&folder), given)?;
+    let alone = all.len() == 1;
+    let mut told = Vec::new();
+    for offered in all {
+        told.extend(one(context, &folder, &cluster, &mut gate, offered, alone)?);
+    }
+    match told.as_slice() {
+        [one] => context.console.report_all(one),
+        many => context.console.report("added", &many),
+    }
+    Ok(())
+}
+
+/// One of them; `alone`: nothing else is added.
+fn one(context: &Context, folder: &Folder, cluster: &Cluster, gate: &mut Gate, offered: Offered, alone: bool) -> Result<Option<serde_json::Value>, Fault> {
+    let Offered { bytes, signature, source, shown } = offered;
+    let inspection = read(&shown, &bytes)?;
+    let console = &context.console;
     let name = inspection.manifest.name.clone();
     version(&inspection)?;
     if comes_with_arcus(&name) && !cluster.plugins.contains_key(&name) {
@@ -27,23 +44,25 @@ pub fn run(context: &Context, given: &Path) -> Result<(), Fault> {
             .help(format!("to use this one in its place, copy it to {0} beside the cluster file, and name it there: `plugins: {{ {name}: ./{0} }}`", Gate::usual(&name))));
     }
     if let Some(pin) = gate.lock.pins.get(&name) {
+        // A bundle may bring more than what is new.
+        if !alone && pin.digest == inspection.digest {
+            console.data(safe!("{} {} is what is pinned", Foreign::word(&name), Foreign::word(&pin.version)));
+            return Ok(None);
+        }
         return Err(Fault::new(Kind::Input, "plugin.added-already", format!("{name} is pinned already: {} from {}", pin.version, pin.source)).help(format!("`arcus plugin update {name}`")));
     }
     let path = cluster.plugins.get(&name).map_or_else(|| Gate::usual(&name), |outside| outside.path.clone());
     if folder.dir.read(&path).is_ok_and(|there| there != bytes) {
         return Err(Fault::new(Kind::Input, "plugin.in-the-way", format!("another file is at {path} already")).help("remove it, if nobody needs it"));
     }
-    let signature = signed::read(std::fs::File::open(signed::beside(&file.display().to_string())))?;
     let signer = signed::signer(context, &name, &bytes, signature.as_deref())?;
-    put(&folder, &path, &bytes)?;
-    put_signature(&folder, &path, signature.as_deref())?;
-    gate.lock.pins.insert(name.clone(), Pin::of(&inspection, &source::name(&folder, &file), signer.map(|signer| signer.key)));
-    write(&gate, &folder)?;
-    let console = &context.console;
-    console.report_all(&super::json(&inspection, &path));
+    put(folder, &path, &bytes)?;
+    put_signature(folder, &path, signature.as_deref())?;
+    gate.lock.pins.insert(name.clone(), Pin::of(&inspection, &source, signer.map(|signer| signer.key)));
+    write(gate, folder)?;
     console.data(grant::plugin(&inspection, &path, console.terminal().out));
     console.data(safe!("{} {} is pinned in arcus.lock, and not approved yet: `arcus plugin approve {}`", Foreign::word(&name), Foreign::word(&inspection.manifest.version), Foreign::word(&name)));
-    Ok(())
+    Ok(Some(super::json(&inspection, &path)))
 }
 
 /// What later versions are compared with.

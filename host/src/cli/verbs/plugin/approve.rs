@@ -2,9 +2,9 @@
 
 use arcus_cluster::Cluster;
 use arcus_engine::{Fault, Gate, Kind, refused};
-use arcus_plugin::{Approval, Inspection, Pin, Refusal};
+use arcus_plugin::{Approval, Inspection, Pin, Refusal, Signer, statement_place, statement_text};
 
-use super::{comes_with_arcus, not_here, read, signed, unreadable};
+use super::{add, comes_with_arcus, not_here, read, signed, unreadable};
 use crate::cli::Context;
 use crate::cli::folder::Folder;
 use crate::cli::foreign::Foreign;
@@ -13,7 +13,7 @@ use crate::cli::work::approvals;
 use crate::safe;
 
 /// Shows what one asks for, asks, and remembers the answer on this side.
-pub fn run(context: &Context, name: &str, digest: Option<&str>) -> Result<(), Fault> {
+pub fn run(context: &Context, name: &str, digest: Option<&str>, draft: bool) -> Result<(), Fault> {
     let folder = Folder::open(&context.global.file)?;
     let (_, cluster) = folder.cluster()?;
     let mut gate = Gate::open(&folder.dir, approvals(context, &folder, &cluster)?)?;
@@ -21,6 +21,7 @@ pub fn run(context: &Context, name: &str, digest: Option<&str>) -> Result<(), Fa
     let inspection = component(&folder, name, &path)?;
     let console = &context.console;
     let refusal = match gate.admit(&cluster, &inspection) {
+        Ok(_) if draft => None,
         Ok(_) => {
             console.data(safe!("{} {} is approved already", Foreign::word(name), Foreign::word(&inspection.manifest.version)));
             return Ok(());
@@ -37,6 +38,9 @@ pub fn run(context: &Context, name: &str, digest: Option<&str>) -> Result<(), Fa
         Err(refusal @ Refusal::NotApproved(_)) => Some(refusal),
         Err(other) => return Err(refused(&inspection, &other)),
     };
+    if draft {
+        return write_draft(context, &folder, &cluster, &gate, &inspection, &path);
+    }
     if let Some(refusal) = refusal {
         decide(context, &folder, &cluster, &gate, &inspection, &path, &refusal, digest)?;
     }
@@ -75,19 +79,7 @@ fn decide(context: &Context, folder: &Folder, cluster: &Cluster, gate: &Gate, in
         return Err(Fault::new(Kind::Denied, "plugin.other-digest", format!("the sha256 of {name} is {}, not what was given", inspection.digest))
             .help("the component is not the one that you have looked at"));
     }
-    let bytes = folder.dir.read(origin).map_err(|error| unreadable(name, origin, &error))?;
-    if arcus_plugin::digest(&bytes) != inspection.digest {
-        return Err(Fault::new(Kind::Denied, "plugin.changed-meanwhile", format!("{origin} was changed while it was looked at")).help("look again who writes there"));
-    }
-    let signature = signed::read(folder.dir.open(signed::beside(origin)))?;
-    let signer = signed::signer(context, name, &bytes, signature.as_deref())?;
-    // What the lock file says of it must be so: the signature may be gone.
-    if let Some(key) = gate.lock.pins.get(name).and_then(|pin| pin.key.as_deref())
-        && signer.as_ref().is_none_or(|signer| signer.key != key)
-    {
-        return Err(Fault::new(Kind::Denied, "plugin.signature-missing", format!("arcus.lock pins {name} as signed, and no key of yours signed what is there"))
-            .help(format!("put the author's key into your policy and the signature to {}; or `arcus plugin update {name} --accept other-key`", signed::beside(origin))));
-    }
+    let signer = look(context, folder, gate, inspection, origin)?;
     console.say(grant::plugin(inspection, origin, paint));
     if let Some(signer) = &signer {
         console.say(safe!("It is signed by {}, a key of your policy.", Foreign::word(&signer.name)));
@@ -110,11 +102,52 @@ fn decide(context: &Context, folder: &Folder, cluster: &Cluster, gate: &Gate, in
     let Some(approvals) = &gate.approvals else {
         return Err(Fault::new(Kind::Input, "approvals.nowhere", "there is no place on your side to keep approvals: neither XDG_STATE_HOME nor HOME is set").help("set XDG_STATE_HOME to a folder of your own"));
     };
-    let by = format!("{}@{}", context.environment.user(), crate::cli::environment::host());
-    let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
     approvals
-        .keep(&Approval { signed_by: signer.map(|signer| signer.name), ..Approval::of(inspection, &cluster.id.to_string(), &by, &at) })
+        .keep(&Approval { signed_by: signer.map(|signer| signer.name), ..Approval::of(inspection, &cluster.id.to_string(), &by(context), &now()) })
         .map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))
+}
+
+/// That the component is the one that was looked at, and signed as the lock file says.
+fn look(context: &Context, folder: &Folder, gate: &Gate, inspection: &Inspection, origin: &str) -> Result<Option<Signer>, Fault> {
+    let name = &inspection.manifest.name;
+    let bytes = folder.dir.read(origin).map_err(|error| unreadable(name, origin, &error))?;
+    if arcus_plugin::digest(&bytes) != inspection.digest {
+        return Err(Fault::new(Kind::Denied, "plugin.changed-meanwhile", format!("{origin} was changed while it was looked at")).help("look again who writes there"));
+    }
+    let signature = signed::read(folder.dir.open(signed::beside(origin)))?;
+    let signer = signed::signer(context, name, &bytes, signature.as_deref())?;
+    // What the lock file says of it must be so: the signature may be gone.
+    if let Some(key) = gate.lock.pins.get(name).and_then(|pin| pin.key.as_deref())
+        && signer.as_ref().is_none_or(|signer| signer.key != key)
+    {
+        return Err(Fault::new(Kind::Denied, "plugin.signature-missing", format!("arcus.lock pins {name} as signed, and no key of yours signed what is there"))
+            .help(format!("put the author's key into your policy and the signature to {}; or `arcus plugin update {name} --accept other-key`", signed::beside(origin))));
+    }
+    Ok(signer)
+}
+
+/// Writes what somebody may sign.
+fn write_draft(context: &Context, folder: &Folder, cluster: &Cluster, gate: &Gate, inspection: &Inspection, origin: &str) -> Result<(), Fault> {
+    let name = &inspection.manifest.name;
+    let signer = look(context, folder, gate, inspection, origin)?;
+    let console = &context.console;
+    console.say(grant::plugin(inspection, origin, console.terminal().err));
+    let approval = Approval { signed_by: signer.map(|signer| signer.name), ..Approval::of(inspection, &cluster.id.to_string(), &by(context), &now()) };
+    let place = statement_place(name);
+    add::put(folder, &place, statement_text(&approval).as_bytes())?;
+    gate.lock.write(&folder.dir).map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
+    console.report("statement", &place);
+    console.data(safe!("{} says what was shown, and allows nothing by itself. Whoever may approve signs it:\n  minisign -Sm {}", Foreign::line(&place), Foreign::line(&place)));
+    console.data(safe!("It counts for those who have that key in their policy, below [approvers]."));
+    Ok(())
+}
+
+fn by(context: &Context) -> String {
+    format!("{}@{}", context.environment.user(), crate::cli::environment::host())
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 /// The component of that name in the cluster's folder.

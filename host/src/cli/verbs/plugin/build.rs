@@ -4,15 +4,43 @@ use std::path::Path;
 
 use arcus_component::compile::{self, PROFILE, Recipe, TARGET};
 use arcus_engine::{Fault, Kind, Trouble};
+use arcus_plan::manifest::Manifest;
 
 use crate::cli::Context;
 use crate::cli::foreign::Foreign;
 use crate::safe;
 
-/// Builds the crate in this folder, as `NAME.wasm` in it.
-pub fn run(context: &Context, folder: &Path, offline: bool) -> Result<(), Fault> {
+/// Builds the plugin in this folder, as `NAME.wasm` in it: its crate, or what another toolchain made of it.
+pub fn run(context: &Context, folder: &Path, offline: bool, module: Option<&Path>) -> Result<(), Fault> {
+    let (module, manifest) = match module {
+        Some(made) => {
+            let read = |path: &Path| {
+                std::fs::read(path).map_err(|error| {
+                    Fault::new(Kind::Input, "plugin.no-module", format!("{} cannot be read: {error}", path.display())).help("--module names a core module or a component; manifest.toml lies in the folder")
+                })
+            };
+            (read(made)?, compile::manifest(folder).map_err(told)?)
+        }
+        None => compiled(context, folder, offline)?,
+    };
+    let (bytes, inspection) = arcus_plugin::componentize(&module, &manifest).map_err(told)?;
+    let path = folder.join(&manifest.name).with_extension("wasm");
+    std::fs::write(&path, &bytes).map_err(|error| {
+        Fault::new(Kind::Input, "plugin.not-written", format!("{} cannot be written: {error}", path.display())).help("check who may write to that folder")
+    })?;
+    let shown = path.display().to_string();
+    let console = &context.console;
+    console.report("component", &shown);
+    console.report("digest", &inspection.digest);
+    console.report("size", &inspection.size);
+    console.data(safe!("{}: {} bytes, sha256 {}", Foreign::line(&shown), inspection.size, Foreign::word(&inspection.digest)));
+    Ok(())
+}
+
+/// The crate in this folder as a core module, and its manifest.
+fn compiled(context: &Context, folder: &Path, offline: bool) -> Result<(Vec<u8>, Manifest), Fault> {
     let source = compile::source(folder).map_err(told)?;
-    if !compile::has_target().map_err(told)? {
+    if !compile::has_target(TARGET).map_err(told)? {
         return Err(Fault::new(Kind::Input, "plugin.no-target", format!("the Rust toolchain cannot compile for {TARGET}")).help(format!("rustup target add {TARGET}")));
     }
     let mut called = compile::local_crates(&source.folder, offline).map_err(told)?;
@@ -28,18 +56,7 @@ pub fn run(context: &Context, folder: &Path, offline: bool) -> Result<(), Fault>
     let recipe = Recipe { root: &source.folder, target: None, arguments: &arguments, called: &called };
     let modules = compile::compile(&recipe, std::slice::from_ref(&source)).map_err(told)?;
     let module = compile::module(&modules, &source).map_err(told)?;
-    let (bytes, inspection) = arcus_plugin::componentize(&module, &source.manifest).map_err(told)?;
-    let path = folder.join(&source.name).with_extension("wasm");
-    std::fs::write(&path, &bytes).map_err(|error| {
-        Fault::new(Kind::Input, "plugin.not-written", format!("{} cannot be written: {error}", path.display())).help("check who may write to that folder")
-    })?;
-    let shown = path.display().to_string();
-    let console = &context.console;
-    console.report("component", &shown);
-    console.report("digest", &inspection.digest);
-    console.report("size", &inspection.size);
-    console.data(safe!("{}: {} bytes, sha256 {}", Foreign::line(&shown), inspection.size, Foreign::word(&inspection.digest)));
-    Ok(())
+    Ok((module, source.manifest))
 }
 
 fn told(fault: arcus_component::Fault) -> Fault {

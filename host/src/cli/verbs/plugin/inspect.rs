@@ -24,8 +24,9 @@ fn find(context: &Context, wanted: &str) -> Result<(Inspection, String), Fault> 
     if let Some(plugin) = embedded().iter().find(|plugin| plugin.name == wanted) {
         return Ok((read(plugin.name, plugin.bytes)?, EMBEDDED.into()));
     }
-    if wanted.contains('/') || wanted.ends_with(".wasm") {
-        return Ok((read(wanted, &source::component(Path::new(wanted))?)?, wanted.to_owned()));
+    if wanted.contains('/') || wanted.ends_with(".wasm") || wanted.ends_with(".tar") {
+        let offered = source::only(context, Path::new(wanted))?;
+        return Ok((read(&offered.shown, &offered.bytes)?, offered.shown));
     }
     if let Ok(folder) = Folder::open(&context.global.file)
         && let Ok((_, cluster)) = folder.cluster()

@@ -6,6 +6,8 @@ mod build;
 mod inspect;
 mod list;
 mod new;
+mod pack;
+mod publish;
 mod remove;
 mod signed;
 mod source;
@@ -13,6 +15,7 @@ mod test;
 mod update;
 
 pub use approve::ask as ask_for_approvals;
+pub use signed::policy;
 
 use arcus_engine::{Fault, Kind, Trouble};
 use arcus_plugin::{Inspection, embedded};
@@ -30,12 +33,15 @@ pub fn run(context: &Context, verb: Plugin) -> Result<(), Fault> {
         Plugin::List => list::run(context),
         Plugin::Inspect { plugin } => inspect::run(context, &plugin),
         Plugin::Add { source } => add::run(context, &source),
-        Plugin::Approve { plugin, digest } => approve::run(context, &plugin, digest.as_deref()),
+        Plugin::Approve { plugin, digest, draft } => approve::run(context, &plugin, digest.as_deref(), draft),
         Plugin::Update(args) => update::run(context, &args),
         Plugin::Remove { plugin } => remove::run(context, &plugin),
         Plugin::New(args) => new::run(context, &args),
         Plugin::Test(args) => test::run(context, &args),
-        Plugin::Build { folder, offline } => build::run(context, &folder, offline),
+        Plugin::Build { folder, offline, module } => build::run(context, &folder, offline, module.as_deref()),
+        Plugin::Pack { component, out } => pack::pack(context, &component, out.as_deref()),
+        Plugin::Bundle { sources, out } => pack::bundle(context, &sources, &out),
+        Plugin::Publish { component, to } => publish::run(context, &component, &to),
     }
 }
 
@@ -62,7 +68,7 @@ fn not_here(name: &str) -> Fault {
     if comes_with_arcus(name) {
         return Fault::new(Kind::Input, "plugin.embedded", format!("`{name}` comes with this arcus, and needs neither pin nor approval")).help(format!("`arcus plugin inspect {name}` shows what it may do"));
     }
-    Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}` here")).help("`arcus plugin list` shows which there are; `arcus plugin add FILE` adds one")
+    Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}` here")).help("`arcus plugin list` shows which there are; `arcus plugin add` adds one")
 }
 
 fn json(inspection: &Inspection, origin: &str) -> serde_json::Value {

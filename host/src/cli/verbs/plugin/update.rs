@@ -1,9 +1,10 @@
 //! `arcus plugin update`: another version of a pinned plugin takes its place. Never an older one or one from elsewhere, unless that is said.
 
 use arcus_engine::{Fault, Gate, Kind};
-use arcus_plugin::{Pin, beyond};
+use arcus_plugin::{Inspection, Pin, beyond};
 
 use super::add::{put, put_signature, version, write};
+use super::source::Offered;
 use super::{not_here, read, signed, source};
 use crate::cli::Context;
 use crate::cli::args::PluginUpdate;
@@ -25,15 +26,13 @@ pub fn run(context: &Context, args: &PluginUpdate) -> Result<(), Fault> {
     let mut gate = Gate::open(&folder.dir, None)?;
     let name = &args.plugin;
     let (Some(before), Some(path)) = (gate.lock.pins.get(name).cloned(), gate.path(&cluster, name)) else { return Err(not_here(name)) };
-    let file = source::file(&args.source.clone().unwrap_or_else(|| source::of_name(&folder, &before.source)))?;
-    let bytes = source::component(&file)?;
-    let inspection = read(&file.display().to_string(), &bytes)?;
-    if inspection.manifest.name != *name {
-        return Err(Fault::new(Kind::Input, "plugin.other-name", format!("{} calls itself `{}`, not `{name}`", file.display(), inspection.manifest.name)).help("`arcus plugin add` adds another plugin"));
-    }
-    let signature = signed::read(std::fs::File::open(signed::beside(&file.display().to_string())))?;
+    let given = match &args.source {
+        Some(given) => given.clone(),
+        None => source::again(&folder, name, &before.source)?,
+    };
+    let (Offered { bytes, signature, source, .. }, inspection) = called(name, source::offered(context, Some(&folder), &given)?)?;
     let signer = signed::signer(context, name, &bytes, signature.as_deref())?;
-    let now = Pin::of(&inspection, &source::name(&folder, &file), signer.map(|signer| signer.key));
+    let now = Pin::of(&inspection, &source, signer.map(|signer| signer.key));
     let risk = |risk: &str, message: String| -> Result<(), Fault> {
         if args.accept.iter().any(|word| word == risk) {
             return Ok(());
@@ -71,4 +70,17 @@ pub fn run(context: &Context, args: &PluginUpdate) -> Result<(), Fault> {
     console.data(grant::change(&before.version, &before.grant, &inspection, console.terminal().out));
     console.data(safe!("it must be approved again: `arcus plugin approve {}`", Foreign::word(name)));
     Ok(())
+}
+
+/// The one of that name.
+fn called(name: &str, all: Vec<Offered>) -> Result<(Offered, Inspection), Fault> {
+    let mut others = Vec::new();
+    for offered in all {
+        let inspection = read(&offered.shown, &offered.bytes)?;
+        if inspection.manifest.name == name {
+            return Ok((offered, inspection));
+        }
+        others.push(format!("{} calls itself `{}`", offered.shown, inspection.manifest.name));
+    }
+    Err(Fault::new(Kind::Input, "plugin.other-name", format!("{}, not `{name}`", others.join(", "))).help("`arcus plugin add` adds another plugin"))
 }
