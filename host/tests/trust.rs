@@ -39,11 +39,11 @@ impl Sshd {
 
     fn restart(&mut self) {
         self.stop();
-        let config = format!("ListenAddress 127.0.0.1\nPort {}\nPidFile none\nUseDNS no\nHostKey {}\n", self.port, self.key().display());
+        let config = format!("ListenAddress 127.0.0.1\nPort {}\nPidFile none\nUseDNS no\nLogLevel VERBOSE\nHostKey {}\n", self.port, self.key().display());
         std::fs::write(self.folder.path().join("config"), config).unwrap();
         // Its own /run, since it wants a folder there.
-        let script = "mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -f \"$1\"";
-        let child = Command::new("unshare").args(["-m", "sh", "-c", script, "_"]).arg(self.folder.path().join("config")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let script = "mount --make-rprivate / && mount -t tmpfs tmpfs /run && mkdir /run/sshd && exec /usr/sbin/sshd -D -E \"$2\" -f \"$1\"";
+        let child = Command::new("unshare").args(["-m", "sh", "-c", script, "_"]).arg(self.folder.path().join("config")).arg(self.folder.path().join("log")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(child.expect("this test needs unshare of util-linux"));
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -57,6 +57,11 @@ impl Sshd {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// How many have connected so far.
+    fn connections(&self) -> usize {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap().matches("Connection from").count()
     }
 
     fn fingerprint(&self) -> String {
@@ -160,4 +165,59 @@ fn on_a_terminal_the_name_of_the_cluster_is_typed() {
         assert_eq!(terminal.ends(), code, "{typed:?}: {}", terminal.seen());
         assert_eq!(folder.path().join("known_hosts").exists(), pinned);
     }
+}
+
+/// A pull request that brings a machine of its author's, with the pin that lets it in.
+#[test]
+fn a_pin_that_comes_with_the_folder_lets_nobody_in_whom_the_operator_has_not_met() {
+    let (ours, theirs) = (Sshd::start(), Sshd::start());
+    let folder = ours.cluster();
+    let side = tempfile::tempdir().unwrap();
+    let state = side.path().join("state");
+    let run = |arguments: &[&str]| folder.run_with(&[arguments, &["-o", "json"]].concat(), &[("XDG_STATE_HOME", state.to_str().unwrap()), ("ARCUS_PASSWORD", "hunter2")], "");
+    assert_eq!(run(&["trust", "manage01", "--fingerprint", &format!("manage01={}", ours.fingerprint())]).code, 0);
+    assert_eq!(run(&["status"]).json()["nodes"]["manage01"]["trouble"]["code"], "node.auth-refused");
+
+    // Nothing is said of a pin that was there from the beginning, whoever made it: the folder was taken as it is.
+    let (file, pins) = (folder.read("cluster.yaml"), folder.read("known_hosts"));
+    let theirs_pinned = {
+        let other = theirs.cluster();
+        assert_eq!(other.run(&["trust", "manage01", "--accept", "host-keys"]).code, 0);
+        other.read("known_hosts")
+    };
+    let connections = theirs.connections();
+    // An address of theirs for a machine of ours; a machine of theirs beside ours; their key for every address.
+    let moved = file.replace(&format!("port: {}", ours.port), &format!("port: {}", theirs.port));
+    let beside = format!("{file}  - {{ name: compute03, address: 10.99.0.23, ssh: {{ address: 127.0.0.1, port: {} }}, roles: [compute] }}\n", theirs.port);
+    let jump = file.replace("nodes:", &format!("ssh: {{ bastion: jump, hosts: {{ jump: {{ address: 127.0.0.1, port: {} }} }} }}\nnodes:", theirs.port));
+    let everywhere = theirs_pinned.split_once(' ').map(|(_, key)| format!("{pins}* {key}[127.0.0.1]:{} {key}", ours.port)).unwrap();
+    for (name, file, pins) in [
+        ("manage01", &moved, format!("{pins}{theirs_pinned}")),
+        ("compute03", &beside, format!("{pins}{theirs_pinned}")),
+        ("jump", &jump, format!("{pins}{theirs_pinned}")),
+        ("manage01", &file, everywhere),
+    ] {
+        folder.write("cluster.yaml", file);
+        folder.write("known_hosts", &pins);
+        for verb in [&["plan"][..], &["status"], &["verify"], &["apply", "--yes"]] {
+            let ran = run(verb);
+            let error = &ran.json()["error"]["troubles"][0];
+            assert_eq!((ran.code, &error["code"], &error["node"]), (3, &"trust.not-met".into(), &name.into()), "{verb:?} {ran:?}");
+            assert!(error["message"].as_str().unwrap().contains(&theirs.fingerprint()) && error["help"].as_str().unwrap().contains(&format!("arcus trust {name}")), "{error}");
+        }
+    }
+    assert_eq!(theirs.connections(), connections, "somebody was connected to");
+
+    // It was right: the operator goes along with it, by its fingerprint.
+    folder.write("cluster.yaml", &beside);
+    folder.write("known_hosts", &format!("{pins}{theirs_pinned}"));
+    let asked = run(&["trust", "compute03"]);
+    assert_eq!((asked.code, &asked.json()["error"]["code"], &asked.json()["hosts"][0]["state"]), (3, &"trust.unconfirmed".into(), &"new".into()), "{asked:?}");
+    assert_eq!(run(&["status"]).code, 3);
+    assert_eq!(run(&["trust", "compute03", "--fingerprint", &format!("compute03={}", theirs.fingerprint())]).code, 0);
+    assert_eq!(run(&["status"]).json()["nodes"]["compute03"]["trouble"]["code"], "node.auth-refused");
+    // A colleague's own place knows nothing yet, and takes the folder as it is; one that others can write to is not believed.
+    std::fs::set_permissions(state.join("arcus/met"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let open = run(&["status"]);
+    assert_eq!((open.code, &open.json()["error"]["code"]), (3, &"trust.met-unusable".into()), "{open:?}");
 }

@@ -24,7 +24,7 @@ pub async fn fetch(engine: &Engine, run: &str, step: &Step, fetch: &Fetch) -> Re
     let mut digest = Sha256::new();
     let mut number = 0_u64;
     loop {
-        let argv = ["dd".to_owned(), format!("if={}", fetch.path), format!("bs={PIECE}"), format!("skip={number}"), "count=1".into(), "status=none".into()];
+        let argv = ["dd".to_owned(), format!("if={}", fetch.path), format!("bs={PIECE}"), format!("skip={number}"), "count=1".into(), "iflag=nofollow".into(), "status=none".into()];
         let look = Look::Command { argv: argv.to_vec(), stdin: String::new(), timeout_s: 60, limit: PIECE };
         let piece = match engine.fleet.look(vec![(step.node.clone(), look)]).await.pop() {
             Some(Ok(Seen::Fact(Fact::Query(said)))) if said.status == 0 && !said.truncated => said.stdout,
@@ -65,7 +65,8 @@ pub async fn fetch(engine: &Engine, run: &str, step: &Step, fetch: &Fetch) -> Re
 
 /// Digest and size, as the node has them.
 async fn fact(engine: &Engine, step: &Step, fetch: &Fetch) -> Result<(String, u64), Problem> {
-    let look = Look::Probe(Probe::File(FileProbe { path: fetch.path.clone(), content: 0 }));
+    // With a byte of content: whoever reads that is not led elsewhere by links of others.
+    let look = Look::Probe(Probe::File(FileProbe { path: fetch.path.clone(), content: 1 }));
     match engine.fleet.look(vec![(step.node.clone(), look)]).await.pop() {
         Some(Ok(Seen::Fact(Fact::File(Some(fact))))) => Ok((fact.sha256, fact.size_bytes)),
         Some(Ok(Seen::Fact(Fact::File(None)))) => Err(problem(step, "fetch.nothing", format!("{} is not there", fetch.path))),

@@ -119,10 +119,22 @@ impl Fleet {
             match link.look(looks.clone()).await {
                 Ok(answers) => return answers,
                 Err(lost) if attempt == 0 && link.is_lost() => tracing::debug!(node, %lost, "looking again"),
-                Err(lost) => return failed(lost.to_problem()),
+                Err(lost) => {
+                    // Nobody is there who makes sense: to be asked again would be to wait as long again.
+                    if lost.code == "node.nonsense" || (lost.untouched && lost.code != "node.lost") {
+                        self.give_up(node, lost.to_problem()).await;
+                    }
+                    return failed(lost.to_problem());
+                }
             }
         }
         failed(problem("node.lost", "the connection broke twice", Some(node)))
+    }
+
+    async fn give_up(&self, node: &str, problem: Problem) {
+        let Some(door) = self.doors.get(node) else { return };
+        (self.events)(Event::NotReached { node: node.into(), problem: problem.clone() });
+        *door.link.lock().await = Some(Err(problem));
     }
 
     /// Performs a batch on one node. Nothing is repeated.

@@ -56,7 +56,7 @@ pub enum Nonsense {
 
 /// Largest payload of a frame.
 pub const MAX_FRAME: u64 = 32 << 20;
-/// Largest sum of payloads of one batch.
+/// Most that a batch says altogether, in frames.
 pub const MAX_TOTAL: u64 = 128 << 20;
 /// Most noise before the first frame.
 pub const MAX_NOISE: usize = 1 << 20;
@@ -86,7 +86,7 @@ impl Parser {
         }
         let mut at = 0;
         while let Some((frame, used)) = self.frame(at)? {
-            self.total += frame.bytes.len() as u64;
+            self.total += used as u64;
             if self.total > MAX_TOTAL {
                 return Err(Nonsense::TooMuch);
             }

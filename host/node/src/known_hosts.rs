@@ -129,6 +129,18 @@ impl KnownHosts {
         }
     }
 
+    /// Keys pinned for this host: the line, from 1, and the fingerprint.
+    pub fn pinned(&self, host: &str, port: u16) -> Vec<(usize, String)> {
+        let name = name(host, port);
+        self.pins(&name).filter(|(_, pin)| pin.marker == Marker::Plain).map(|(index, pin)| (index + 1, fingerprint(&pin.blob))).collect()
+    }
+
+    /// Fingerprints of all keys that are pinned for anybody.
+    pub fn fingerprints(&self) -> impl Iterator<Item = String> {
+        let pins = self.lines.iter().filter_map(|line| line.pin.as_ref());
+        pins.filter(|pin| pin.marker == Marker::Plain).map(|pin| fingerprint(&pin.blob))
+    }
+
     /// Algorithms of the keys pinned for this host.
     pub fn algorithms(&self, host: &str, port: u16) -> Vec<String> {
         let name = name(host, port);
@@ -316,6 +328,8 @@ mod tests {
         assert_eq!(hosts.check("10.0.0.1", 2222, &good), Verdict::Unknown, "another port is another host");
         assert_eq!(hosts.check("10.0.0.2", 22, &good), Verdict::Unknown);
         assert_eq!(hosts.algorithms("10.0.0.1", 22), ["ssh-ed25519"]);
+        assert_eq!(hosts.pinned("10.0.0.1", 22), [(2, good.fingerprint())]);
+        assert_eq!(hosts.fingerprints().collect::<Vec<_>>(), [good.fingerprint()]);
     }
 
     #[test]

@@ -34,6 +34,8 @@ mod endpoint;
 mod frames;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod hostile;
 mod known_hosts;
 mod layout;
 mod link;

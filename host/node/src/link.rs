@@ -260,8 +260,20 @@ impl ConnectError {
 }
 
 impl Lost {
+    /// What the operator can do about it.
+    pub fn help(&self) -> &'static str {
+        match self.code {
+            "node.nonsense" => "Something on the node speaks in the place of its shell: look at what `ssh NODE true` prints, and at who changed the machine. Nothing it said is believed.",
+            "node.timeout" => "The node is busy, or something on it hangs: look at its load and at its mounts, then run the same again.",
+            "node.no-shell" => "Log in by hand with the same user: what does `ssh NODE sh` say?",
+            "node.no-state" => "Make room for, or let root write to, /var/lib/arcus on the node.",
+            "node.no-sudo" | "node.sudo-refused" => "Let this user run everything through sudo, give the right password, or log in as root.",
+            _ => "Run the same again: what was done already is left out.",
+        }
+    }
+
     /// As the contract's record: what plugins get for each probe of this node.
     pub fn to_problem(&self) -> Problem {
-        Problem { code: self.code.into(), message: self.to_string(), help: None, node: Some(self.node.clone()), pointer: None, retryable: true }
+        Problem { code: self.code.into(), message: self.to_string(), help: Some(self.help().into()), node: Some(self.node.clone()), pointer: None, retryable: true }
     }
 }

@@ -78,8 +78,11 @@ pub struct ShellLink {
     shells: Box<dyn Shells>,
 }
 
+/// What a node may print beside its frames.
+const MOST_BESIDE: usize = 16 << 20;
+
 /// How long the first frame may take: a login shell with a slow `.bashrc`, on a busy machine.
-const GREETING: Duration = Duration::from_secs(45);
+const GREETING: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 45 });
 
 impl ShellLink {
     /// A link to this node.
@@ -155,7 +158,8 @@ impl Link for ShellLink {
         let mut parts: HashMap<u32, Part> = HashMap::new();
         let (mut clock_asked, mut clock) = (None, None);
         let mut fenced: Option<u64> = None;
-        let mut said = Vec::new();
+        let (mut said, mut beside) = (Vec::new(), 0_usize);
+        let mut sent = None;
         let mut ended = false;
         let mut late = false;
         let mut deadline = Instant::now() + GREETING;
@@ -166,6 +170,10 @@ impl Link for ShellLink {
                     Piece::Out(bytes) => bytes,
                     Piece::Err(bytes) => {
                         said.extend_from_slice(&bytes[..bytes.len().min(4096usize.saturating_sub(said.len()))]);
+                        beside += bytes.len();
+                        if beside > MOST_BESIDE {
+                            return Err(self.lost("node.nonsense", format!("the node prints without end: {beside} bytes of messages so far"), &progress));
+                        }
                         continue;
                     }
                 };
@@ -174,7 +182,8 @@ impl Link for ShellLink {
                     let task = index as usize;
                     let nonsense = |progress: &Progress| self.lost("node.nonsense", "what the node says makes no sense: a frame out of turn", progress);
                     match kind {
-                        Kind::Hello => {
+                        // A second one would win time again and again.
+                        Kind::Hello if !progress.greeted => {
                             progress.greeted = true;
                             deadline = Instant::now() + if batch.tasks.is_empty() { script.look_within } else { Duration::from_secs(60) };
                         }
@@ -195,18 +204,21 @@ impl Link for ShellLink {
                             deadline = Instant::now() + if progress.outcomes.len() == batch.tasks.len() { script.look_within } else { Duration::from_secs(60) };
                             sink.event(Event::End { task, outcome });
                         }
-                        Kind::Answer => {
+                        Kind::Answer if script.gathering.expects(index) => {
                             if clock.is_none() {
                                 clock = clock_asked.map(|(at, from): (SystemTime, Instant)| (at, from.elapsed()));
                             }
                             parts.insert(index, Part { status, bytes });
                         }
-                        Kind::Want if index == i32::MAX as u32 => {
+                        Kind::Want if index == i32::MAX as u32 && clock_asked.is_none() => {
                             let _ = orders.send(Order::Bytes(b"\n".to_vec().into()));
                             clock_asked = Some((SystemTime::now(), Instant::now()));
                         }
                         Kind::Want => match script.streams.get(task) {
-                            Some(Some(source)) if progress.open == Some(task) => drop(orders.send(Order::Source(source.clone()))),
+                            Some(Some(source)) if progress.open == Some(task) && sent != Some(task) => {
+                                sent = Some(task);
+                                let _ = orders.send(Order::Source(source.clone()));
+                            }
                             _ => return Err(nonsense(&progress)),
                         },
                         Kind::Fenced if index == 0 => {
@@ -227,9 +239,14 @@ impl Link for ShellLink {
                             ended = true;
                             break 'reading;
                         }
-                        Kind::Begin | Kind::Line | Kind::Result => return Err(nonsense(&progress)),
+                        Kind::Hello | Kind::Begin | Kind::Line | Kind::Result | Kind::Answer => return Err(nonsense(&progress)),
                     }
                 }
+            }
+            // Whoever always has more to say is never waited for, so its time is looked at here.
+            if Instant::now() >= deadline {
+                late = true;
+                break;
             }
             tokio::select! {
                 piece = timeout_at(deadline, drain.next()) => match piece {

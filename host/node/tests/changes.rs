@@ -177,36 +177,141 @@ async fn folders_that_others_write_to_need_a_word() {
     assert_eq!(fs::read_to_string(path).unwrap(), "x");
 }
 
-/// A user of the node flips a name between a folder and a link to another; nothing of ours ever lands there.
+/// Flips names as fast as it can, until it is dropped.
+struct Flipper {
+    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    thread: Option<std::thread::JoinHandle<u64>>,
+}
+
+impl Flipper {
+    /// As this user of the node.
+    fn start(user: u32, mut flip: impl FnMut() + Send + 'static) -> Self {
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let stop = stop.clone();
+            move || {
+                // Of this thread alone: the system call is not the library's, which changes all of them.
+                let became = rustix::thread::set_thread_res_uid(uid(user), uid(user), uid(user));
+                assert!(became.is_ok(), "{became:?}");
+                let mut flips = 0;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    flip();
+                    flips += 1;
+                }
+                flips
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// How often it flipped.
+    fn end(mut self) -> u64 {
+        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.thread.take().map_or(0, |thread| thread.join().expect("it flips"))
+    }
+}
+
+fn uid(user: u32) -> rustix::process::Uid {
+    rustix::process::Uid::from_raw(user)
+}
+
+/// Everything below a folder: names, modes, owners, contents.
+fn picture(folder: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut open = vec![std::path::PathBuf::from(folder)];
+    while let Some(path) = open.pop() {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        let content = if meta.is_file() { String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned() } else { String::new() };
+        all.push(format!("{} {:o} {} {} {content}", path.display(), meta.mode(), meta.uid(), meta.gid()));
+        if meta.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// A thousand writes, and folders made and files removed among them, while somebody on the node flips what lies there for links that lead out.
+/// What is outside stays as it is: content, mode and owner. Once the somebody is root, and then a user in a folder of their own.
 #[tokio::test]
-async fn a_link_that_flips_catches_nothing() {
+async fn links_that_flip_during_a_thousand_writes_catch_nothing() {
+    const USER: u32 = 65534;
     let node = node(&["sh"]).await;
-    let (real, evil, name) = (node.path("real"), node.path("evil"), node.path("name"));
-    fs::create_dir(&real).unwrap();
-    fs::create_dir(&evil).unwrap();
-    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let flipper = std::thread::spawn({
-        let (stop, real, evil, name) = (stop.clone(), real.clone(), evil.clone(), name.clone());
-        move || {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+    fs::set_permissions(node.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let outside = node.path("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::create_dir(format!("{outside}/sub")).unwrap();
+    for name in ["passwd", "f0", "f1", "sub/passwd"] {
+        fs::write(format!("{outside}/{name}"), "precious").unwrap();
+        fs::set_permissions(format!("{outside}/{name}"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let before = picture(&outside);
+    let mut ended = [0_usize; 2];
+    for (user, shared) in [(0, false), (USER, true), (USER, false)] {
+        let home = node.path(&format!("home-{user}-{shared}"));
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::chown(&home, Some(user), None).unwrap();
+        let name = format!("{home}/name");
+        let flipper = Flipper::start(user, {
+            let (real, name, file, outside, home) = (format!("{home}/real"), name.clone(), format!("{home}/f0"), outside.clone(), home.clone());
+            move || {
+                // The folder, for a link to one outside; and back.
+                let _ = fs::create_dir(&real);
                 let _ = fs::rename(&real, &name);
                 let _ = fs::rename(&name, &real);
-                let _ = symlink(&evil, &name);
+                let _ = symlink(&outside, &name);
                 let _ = fs::remove_file(&name);
+                // A file to be written, for a link to one outside; and, where the folder is theirs, whatever is half-written beside it.
+                let _ = fs::remove_file(&file);
+                let _ = symlink(format!("{outside}/passwd"), &file);
+                if user == 0 {
+                    return;
+                }
+                for entry in fs::read_dir(&home).into_iter().flatten().flatten() {
+                    let path = entry.path();
+                    if entry.file_name().to_string_lossy().starts_with(".arcus") {
+                        let _ = fs::rename(&path, format!("{home}/was"));
+                        let _ = symlink(format!("{outside}/passwd"), &path).or_else(|_| symlink(format!("{outside}/sub"), &path));
+                        let _ = fs::remove_file(&path);
+                        let _ = fs::rename(format!("{home}/was"), &path);
+                    }
+                }
+            }
+        });
+        let one = |round: usize, n: usize| {
+            let path = if n % 2 == 0 { format!("{name}/f{n}") } else { format!("{home}/f{}", n % 4 / 2) };
+            let change = match n % 10 {
+                7 => Change::Directory { path: format!("{name}/d{n}"), mode: 0o777, owner: "daemon".into(), group: "daemon".into(), shared_parent: shared },
+                9 => Change::Remove { path, expect: Expect::Any, shared_parent: shared },
+                _ => {
+                    let Change::WriteFile { path, content, group, keep_original, expect, .. } = write(&path, "evil", Expect::Any) else { unreachable!() };
+                    Change::WriteFile { path, content, mode: 0o666, owner: "daemon".into(), group, keep_original, expect, shared_parent: shared }
+                }
+            };
+            task(&format!("{round}.{n}"), change)
+        };
+        // Each in a batch of its own, as many side by side as a link takes: a batch stops at what is refused.
+        let rounds: usize = if shared { 500 } else if user == 0 { 450 } else { 50 };
+        for round in 0..rounds / 50 {
+            let batches = (0..50).map(|n| Batch { tasks: vec![one(round, n)], ..Batch::default() });
+            let reports = futures::stream::StreamExt::buffer_unordered(futures::stream::iter(batches.map(|batch| {
+                let node = &node;
+                async move { node.run(&batch).await }
+            })), 4);
+            let reports: Vec<_> = futures::stream::StreamExt::collect(reports).await;
+            for report in reports {
+                ended[usize::from(report.outcomes[0].is_done())] += 1;
             }
         }
-    });
-    for round in 0..5 {
-        let batch = Batch {
-            tasks: (0..20).map(|n| task(&format!("{round}.{n}"), write(&format!("{name}/f{n}"), "secret", Expect::Any))).collect(),
-            ..Batch::default()
-        };
-        node.run(&batch).await;
+        let flips = flipper.end();
+        assert!(flips > 1000, "{flips} flips are not worth the name");
+        assert_eq!(picture(&outside), before, "as user {user}, {}", if shared { "with leave" } else { "without" });
+        if user == USER && !shared {
+            assert_eq!(code(&node.change(write(&format!("{home}/f1"), "x", Expect::Any)).await), "file.shared-parent");
+        }
     }
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    flipper.join().unwrap();
-    let caught: Vec<_> = fs::read_dir(&evil).unwrap().collect();
-    assert!(caught.is_empty(), "{caught:?}");
+    // Some came through, some were refused: else nothing would have been tried.
+    assert!(ended[0] > 50 && ended[1] > 50, "{} refused, {} done", ended[0], ended[1]);
 }
 
 #[tokio::test]

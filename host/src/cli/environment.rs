@@ -80,8 +80,17 @@ impl Environment {
 
     /// Where approvals of plugins are kept.
     pub fn approvals(&self) -> Option<PathBuf> {
+        Some(self.state()?.join("approvals"))
+    }
+
+    /// Where it is kept whom the operator has met.
+    pub fn met(&self) -> Option<PathBuf> {
+        Some(self.state()?.join("met"))
+    }
+
+    fn state(&self) -> Option<PathBuf> {
         let given = self.get("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        given.or_else(|| Some(self.home()?.join(".local/state"))).map(|path| path.join("arcus/approvals"))
+        given.or_else(|| Some(self.home()?.join(".local/state"))).map(|path| path.join("arcus"))
     }
 
     /// What the operator decided about plugins, for all clusters.

@@ -8,20 +8,33 @@ use arcus_node::{KnownHosts, Layout, Ssh, Transport};
 
 use crate::cli::Context;
 use crate::cli::folder::Folder;
-use crate::cli::login;
+use crate::cli::met::Met;
+use crate::cli::trust::endpoints;
+use crate::cli::{login, met};
 
 /// Name of the file of pins, beside the cluster file.
 pub const KNOWN_HOSTS: &str = "known_hosts";
 
 /// SSH to the nodes of a cluster. Connects to nobody yet.
+///
+/// # Errors
+/// Also where a machine is pinned in the folder, and the operator has not met it.
 pub fn transport(context: &Context, folder: &Folder, cluster: &Cluster) -> Result<Arc<dyn Transport>, Fault> {
+    let pins = pins(folder)?;
+    if let Some(mut met) = Met::open(&context.environment, folder)? {
+        let strangers = met.strangers(&pins, &endpoints(cluster, &[]).concat());
+        if !strangers.is_empty() {
+            return Err(met::refused(&strangers));
+        }
+        met.begin(&pins)?;
+    }
     Ok(Arc::new(ssh(context, folder, cluster)?))
 }
 
 /// The same, with what only SSH can do.
 pub fn ssh(context: &Context, folder: &Folder, cluster: &Cluster) -> Result<Ssh, Fault> {
     let login = login::login(&context.global.reach, &context.environment, &context.console)?;
-    Ok(Ssh::new(Layout::new(&cluster.id.to_string()), login, pins(folder)?))
+    Ok(Ssh::new(Layout::new(&cluster.id.to_string()).keeping(arcus_plan::vet::is_private), login, pins(folder)?))
 }
 
 /// The pins.

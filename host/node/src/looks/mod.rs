@@ -78,6 +78,8 @@ pub struct Gathering {
     pub private: bool,
     /// Enough time for all of it.
     pub patience: Duration,
+    /// Whether a path's content is read for nobody.
+    private_paths: fn(&str) -> bool,
     parsers: Vec<Parser>,
     count: usize,
     next: u32,
@@ -101,6 +103,11 @@ impl Gathering {
         self.parsers.push(Box::new(parser));
     }
 
+    /// Whether a part of this id was asked for.
+    pub fn expects(&self, id: u32) -> bool {
+        (1..self.next).contains(&id)
+    }
+
     /// The answers, one per look, in order.
     pub fn answers(self, parts: &Parts) -> Vec<Answer> {
         let mut answers: Vec<Option<Answer>> = vec![None; self.count];
@@ -120,6 +127,7 @@ pub fn render(looks: &[Look], layout: &Layout) -> Gathering {
         needs: BTreeSet::new(),
         private: false,
         patience: Duration::from_secs(30),
+        private_paths: layout.private,
         parsers: Vec::new(),
         count: looks.len(),
         next: 1,

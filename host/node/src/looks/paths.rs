@@ -5,7 +5,7 @@ use arcus_contract::facts::{DirectoryFact, Fact, FileFact};
 use arcus_contract::types::Problem;
 use sha2::{Digest, Sha256};
 
-use super::{Gathering, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
+use super::{Gathering, Part, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
 use crate::script::Piece;
 use crate::{Content, Hidden, Named, Seen, quote};
 
@@ -22,9 +22,11 @@ pub fn render(all: &mut Gathering, sorted: &Sorted) {
         let id = all.ids(1);
         all.line(Piece::Paths, &format!("paths {id} {}", quote::words(paths.iter().copied())));
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
-        files(all, sorted, id, &asked);
+        let followed = all.ids(1);
+        files(all, sorted, id, followed, &asked);
         directories(all, sorted, id, &asked);
-        contents(all, sorted, id, &asked);
+        contents(all, sorted, id, followed, &asked);
+        all.line(Piece::Paths, &format!("followed {followed}"));
     }
     for (at, directory, prefix) in sorted.names.clone() {
         let id = all.ids(1);
@@ -33,7 +35,7 @@ pub fn render(all: &mut Gathering, sorted: &Sorted) {
     }
 }
 
-fn files(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
+fn files(all: &mut Gathering, sorted: &Sorted, stat: u32, followed: u32, asked: &[String]) {
     if sorted.files.is_empty() {
         return;
     }
@@ -54,9 +56,10 @@ fn files(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
     }
     let digests = all.ids(1);
     all.line(Piece::Paths, &format!("digests {digests}"));
-    let (asked, wanted) = (asked.to_vec(), sorted.files.clone());
+    let (asked, wanted, private) = (asked.to_vec(), sorted.files.clone(), all.private_paths);
     all.parser(move |parts| {
         let stats = Stats::read(parts, stat, &asked);
+        let links = Links::read(parts, followed, private);
         let sums = parts.get(digests).map(|part| sums(&part.text()));
         let one = |path: &str, wanted: u32| -> Result<Option<FileFact>, Problem> {
             let Some(stat) = stats.as_ref().map_err(Clone::clone)?.of(path)? else { return Ok(None) };
@@ -64,11 +67,14 @@ fn files(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
                 return Err(problem("node.not-a-file", format!("{path} is there, and it is not a file"), false));
             }
             let (id, most) = contents[path];
+            if wanted > 0 {
+                links.check(path)?;
+            }
             let mut content = match (most, parts.get(id)) {
                 (0, _) => vec![],
                 (_, Ok(part)) if part.status == 3 => part.bytes.clone(),
                 (_, Ok(part)) if part.status == 0 => base64(&part.bytes)?,
-                (_, Ok(part)) => return Err(unreadable(&part.text())),
+                (_, Ok(part)) => return Err(not_read(part)),
                 (_, Err(missing)) => return Err(missing),
             };
             // What was sent whole is hashed here, the rest there.
@@ -115,7 +121,7 @@ fn directories(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]
     });
 }
 
-fn contents(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
+fn contents(all: &mut Gathering, sorted: &Sorted, stat: u32, followed: u32, asked: &[String]) {
     let mut wanted = Vec::new();
     for (at, path, limit) in sorted.contents.clone() {
         let id = all.ids(1);
@@ -126,25 +132,56 @@ fn contents(all: &mut Gathering, sorted: &Sorted, stat: u32, asked: &[String]) {
     if wanted.is_empty() {
         return;
     }
-    let asked = asked.to_vec();
+    let (asked, private) = (asked.to_vec(), all.private_paths);
     all.parser(move |parts| {
         let stats = Stats::read(parts, stat, &asked);
+        let links = Links::read(parts, followed, private);
         let one = |path: &str, limit: u64, id: u32| -> Result<Option<Content>, Problem> {
             let Some(stat) = stats.as_ref().map_err(Clone::clone)?.of(path)? else { return Ok(None) };
             if stat.kind != 0o100000 {
                 return Err(problem("node.not-a-file", format!("{path} is there, and it is not a file"), false));
             }
+            links.check(path)?;
             let part = parts.get(id)?;
-            match part.status {
-                0 => {}
-                27 => return Err(problem("node.truncated", format!("{path} is larger than {limit} bytes"), false)),
-                _ => return Err(unreadable(&part.text())),
+            if part.status != 0 {
+                return Err(not_read(part));
             }
             let bytes = Hidden::new(base64(&part.bytes)?);
+            if bytes.len() as u64 > limit {
+                return Err(problem("node.truncated", format!("{path} is larger than {limit} bytes"), false));
+            }
             Ok(Some(Content { sha256: bytes.sha256(), bytes, mode: stat.mode, owner: stat.owner, group: stat.group }))
         };
         wanted.into_iter().flat_map(|(at, path, limit, id)| same(vec![at], one(&path, limit, id).map(Seen::Content))).collect()
     });
+}
+
+/// Why a file that is there was not read.
+fn not_read(part: &Part) -> Problem {
+    if part.status == 40 { problem("node.unreadable", part.text(), false) } else { unreadable(&part.text()) }
+}
+
+/// Symbolic links that were followed to read something.
+struct Links {
+    /// Where they led, by path.
+    real: HashMap<String, String>,
+    private: fn(&str) -> bool,
+}
+
+impl Links {
+    fn read(parts: &Parts, id: u32, private: fn(&str) -> bool) -> Self {
+        let text = parts.get(id).map(Part::text).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+        Self { real: lines.chunks_exact(2).map(|pair| (pair[0].to_owned(), pair[1].to_owned())).collect(), private }
+    }
+
+    /// What is private stays so by any name.
+    fn check(&self, path: &str) -> Result<(), Problem> {
+        match self.real.get(path) {
+            Some(real) if (self.private)(real) => Err(problem("node.denied", format!("{path} is a link to {real}, which nobody may read"), false)),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn names(parts: &Parts, id: u32, directory: &str) -> Result<Vec<Named>, Problem> {

@@ -35,3 +35,28 @@ bye() {
   [ -z "$d" ] || rm -rf -- "$d"
   [ -z "$Q" ] || rm -f -- "$Q"
 }
+
+# above PATH COMMAND...: calls COMMAND with the folders on the way to PATH as further words.
+above() {
+  UP=${1%/*}; shift
+  while [ -n "$UP" ]; do set -- "$@" "$UP"; UP=${UP%/*}; done
+  "$@" /
+}
+
+# shut STICKY FOLDER...: whether nobody but root can put something in the place of what is in these folders; one where others can is in BAD,
+# and what could not be looked at too. With STICKY 1, folders where others can add names, and no more, count as shut.
+shut() {
+  STICKY=$1 BAD=; shift
+  UP=$(stat -L -c '%u %a %n' -- "$@" 2>&1) || { BAD=$UP; return 1; }
+  ME=$(id -u)
+  each_line "$UP" only_ours
+  [ -z "$BAD" ]
+}
+only_ours() {
+  UP=${1#* }
+  case ${1%% *} in 0 | "$ME") ;; *) BAD=${UP#* } ;; esac
+  case $STICKY${UP%% *} in
+    11???) ;;
+    *[2367] | *[2367]?) BAD=${UP#* } ;;
+  esac
+}

@@ -71,6 +71,19 @@ is_bound() {
   case $1 in *"$(plain "$lr")") ;; *) return 1 ;; esac
 }
 
+# way_to DIRECTORY: refuses to make it, or to mount there, where others than root could lead us elsewhere meanwhile.
+way_to() {
+  e=$1
+  until [ -z "$e" ] || [ -d "$e" ]; do
+    if [ -L "$e" ]; then refused file.symlink "$e is a symbolic link that leads nowhere"; return; fi
+    e=${e%/*}
+  done
+  x=$(cd -P -- "${e:-/}" && printf %s "$PWD") || { refused mount.failed "${e:-/} cannot be entered"; return; }
+  if [ "$x" != "${e:-/}" ]; then refused file.symlink "the way to $1 leads over a symbolic link to $x"; return; fi
+  if [ "$e" = "$1" ]; then x=$1; else x=${e%/}/.; fi
+  above "$x" shut 1 || refused file.shared-parent "others than root can change the folder $BAD"
+}
+
 # mount_it SECONDS SOURCE TARGET TYPE OPTIONS PERSIST OVER OVER-SOURCE LINE LIVE; LINE, and TARGET in te, as fstab writes them.
 mount_it() {
   t0=$1 s=$2 a=$3 y=$4 b=$5 k=$6 v=$7 q=$8 c=$9 live=${10}
@@ -97,6 +110,7 @@ mount_it() {
     watch "$t0" - umount -- "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.busy "$q cannot be unmounted from $a" "$X"; return; }
   fi
   if [ "$live" = 1 ] && [ "$have" = no ]; then
+    way_to "$a" || return
     (umask 022; mkdir -p -- "$a") || { failed mount.failed "$a cannot be made"; return; }
     if ! x=$(cd -P -- "$a" && printf %s "$PWD") || [ "$x" != "$a" ]; then failed file.symlink "the way to $a leads over a symbolic link to $x"; return; fi
     watch "$t0" - mount -t "$y" ${b:+-o "$b"} -- "$s" "$a" || { if [ "$W" = timeout ]; then return; fi; failed mount.failed "$s cannot be mounted on $a" "$X"; return; }

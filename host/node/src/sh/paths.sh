@@ -5,7 +5,7 @@ paths() {
   STAT="
 $STAT
 "
-  HASH=
+  HASH= FOLLOWED=
 }
 
 # size_of PATH: of a regular file among them, in R; fails for anything else.
@@ -19,18 +19,44 @@ size_of() {
   case $R in =8*) R=${R#* }; R=${R%% *} ;; *) return 1 ;; esac
 }
 
+# reach PATH: goes to the folder of a file, whose name there is then B. Links are followed only where nobody but root can have made them, and
+# told: elsewhere one leads whoever reads as root to what its maker may not read. What is wrong in M.
+reach() {
+  B=${1##*/} D=${1%/*}
+  if cd -P -- "${D:-/}" 2>/dev/null && [ "$PWD" = "${D:-/}" ] && [ ! -L "./$B" ]; then return 0; fi
+  M="$1 changed while it was looked at"
+  f=$(readlink -e -- "$1") || return 1
+  if ! above "$1" shut 0 || ! above "$f" shut 0; then M="the way to $1 leads over a symbolic link, and others than root can change $BAD"; return 1; fi
+  FOLLOWED="$FOLLOWED
+$1
+$f"
+  B=${f##*/} D=${f%/*}
+  cd -P -- "${D:-/}" && [ "$PWD" = "${D:-/}" ]
+}
+
+# still: whether what is read is the file that was reached.
+still() { [ "$(readlink /proc/self/fd/0)" = "$D/$B" ] || { echo "$B changed while it was looked at"; return 1; }; }
+
 # one_file ID BYTES PATH: so much of its content. All of it is digest enough; otherwise it is noted for digests.
 one_file() {
   size_of "$3" || return 0
-  if [ "$2" -gt 0 ] && [ "$R" -le "$2" ]; then
-    x=$(cat <"$3" 2>&1; echo .); x=${x%.}
-    if [ "${#x}" = "$R" ]; then say "$1" 3 "$x"; else x=$( { head -c "$2" <"$3" | base64; } 2>&1 ); say "$1" $? "$x"; fi
-    return
-  fi
-  if [ "$R" -le 67108864 ]; then HASH="$HASH
+  if [ "$2" = 0 ] || [ "$R" -gt "$2" ]; then
+    if [ "$R" -le 67108864 ]; then HASH="$HASH
 $3"; fi
-  if [ "$2" -gt 0 ]; then x=$( { head -c "$2" <"$3" | base64; } 2>&1 ); say "$1" $? "$x"; fi
+  fi
+  if [ "$2" = 0 ]; then return 0; fi
+  if ! reach "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
+  if [ "$R" -le "$2" ]; then
+    # Without waiting for anybody, should it be a pipe by now.
+    x=$(dd if="./$B" iflag=nofollow,nonblock bs=65536 status=none 2>&1; echo .); x=${x%.}
+    if [ "${#x}" = "$R" ]; then say "$1" 3 "$x"; cd /; return 0; fi
+  fi
+  x=$( { { still || exit; head -c "$2" | base64; } <"./$B"; } 2>&1 ); say "$1" $? "$x"
+  cd /
 }
+
+# followed ID: the links that were followed, two lines each.
+followed() { say "$1" 0 "$FOLLOWED"; }
 
 # digests ID: of the files noted, up to 64 MiB each.
 digests() {
@@ -47,10 +73,10 @@ digests() {
 
 # whole ID LIMIT PATH: all of a file.
 whole() {
-  if [ -d "$3" ]; then say "$1" 21 ''; return; fi
-  x=$( { wc -c <"$3"; } 2>&1 ) || { say "$1" 1 "$x"; return; }
-  if [ "$x" -gt "$2" ]; then say "$1" 27 "$x"; return; fi
-  x=$( { base64 <"$3"; } 2>&1 ); say "$1" $? "$x"
+  size_of "$3" || return 0
+  if ! reach "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
+  x=$( { { still || exit; head -c $(($2 + 1)) | base64; } <"./$B"; } 2>&1 ); say "$1" $? "$x"
+  cd /
 }
 
 # entries ID PATH: how many names are in a folder.

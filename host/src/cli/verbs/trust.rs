@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arcus_cluster::Cluster;
 use arcus_engine::{Fault, Kind, Trouble};
-use arcus_node::{Endpoint, KnownHosts};
+use arcus_node::{Endpoint, HostKey, KnownHosts};
 use futures::stream::{self, StreamExt as _};
 
 use crate::cli::args::Trust;
@@ -12,6 +12,7 @@ use crate::cli::console::count;
 use crate::cli::environment::host as this_machine;
 use crate::cli::folder::Folder;
 use crate::cli::foreign::Foreign;
+use crate::cli::met::Met;
 use crate::cli::show::keys;
 use crate::cli::ssh::{KNOWN_HOSTS, pins, ssh};
 use crate::cli::trust::{Decision, Given, Host, Refusal, State, endpoints};
@@ -30,13 +31,19 @@ pub async fn run(context: &Context, args: &Trust) -> Result<(), Fault> {
     only.extend(args.replace.iter().cloned());
     let console = &context.console;
     let (mut told, mut pinned, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+    let mut met = Met::open(&context.environment, &folder)?;
     // What is in between must be pinned before anything behind it can be seen.
     for group in endpoints(&cluster, &only) {
         if group.is_empty() {
             continue;
         }
         let mut known = pins(&folder)?;
-        let hosts = look(context, &folder, &cluster, &group, &known).await?;
+        let mut hosts = look(context, &folder, &cluster, &group, &known).await?;
+        // Pinned by whoever changed the folder: new to this operator.
+        let strangers = met.as_ref().map(|met| met.strangers(&known, &group)).unwrap_or_default();
+        for host in hosts.iter_mut().filter(|host| strangers.iter().any(|stranger| stranger.name == host.name) && matches!(host.state, State::Pinned)) {
+            host.state = State::New;
+        }
         console.data(keys::hosts(&hosts, console.terminal().out));
         let odd = keys::oddities(&hosts, console.terminal().err);
         if !odd.is_empty() {
@@ -46,7 +53,7 @@ pub async fn run(context: &Context, args: &Trust) -> Result<(), Fault> {
         console.report("hosts", &told);
         let decisions: Vec<Decision> = hosts.iter().map(|host| given.decide(host)).collect();
         let confirmed = confirm(context, &cluster, &hosts, &decisions)?;
-        let mut names = Vec::new();
+        let (mut names, mut confirmed_keys) = (Vec::new(), Vec::new());
         for (host, decision) in hosts.iter().zip(&decisions) {
             let keys = match decision {
                 Decision::Pin(keys) => keys,
@@ -72,9 +79,14 @@ pub async fn run(context: &Context, args: &Trust) -> Result<(), Fault> {
                 }
             }
             names.push(host.name.clone());
+            confirmed_keys.extend(keys.iter().map(HostKey::fingerprint));
         }
         if !names.is_empty() {
             known.save(&folder.path.join(KNOWN_HOSTS)).map_err(|error| unusable(&error))?;
+            if let Some(met) = &mut met {
+                met.begin(&known)?;
+                met.add(confirmed_keys.into_iter())?;
+            }
         }
         pinned.extend(names);
     }
