@@ -10,16 +10,13 @@ pub const OVERHEAD: u32 = 50;
 /// At most one node's tunnels are made anew at a time.
 const GROUP: &str = "vxlan-mesh";
 
-type Seen = (Look<Vec<NetworkInterface>>, Look<Vec<Route>>, Look<Output>, Look<Output>, Look<bool>, Look<Output>);
+type Seen = (Look<Vec<NetworkInterface>>, Look<Vec<Route>>, Look<Output>, Look<Output>);
 
 /// All of it.
 pub fn plan(cluster: &Cluster<Config>, layout: &Layout<'_>, plan: &mut Plan) {
     let config = &cluster.config;
     let nodes = layout.seats.iter().map(|seat| seat.node);
-    let seen = cluster.ask_many(
-        nodes,
-        (probe::interfaces(), probe::routes(), probe::query("tunnels", []), probe::query("cni", []), probe::kernel_module("vxlan"), probe::query("module", [])),
-    );
+    let seen = cluster.ask_many(nodes, (probe::interfaces(), probe::routes(), probe::query("tunnels", []), probe::query("cni", [])));
     for seat in &layout.seats {
         refuse(config, layout, seat, seen.of(seat.node), plan);
     }
@@ -58,7 +55,7 @@ fn of_node(config: &Config, layout: &Layout<'_>, seat: &Seat<'_>, plan: &mut Pla
 /// What a node shows to be in the way.
 fn refuse(config: &Config, layout: &Layout<'_>, seat: &Seat<'_>, seen: &Seen, plan: &mut Plan) {
     let node = seat.node;
-    let (interfaces, routes, tunnels, cni, loaded, module) = seen;
+    let (interfaces, routes, tunnels, cni) = seen;
     if let Known(interfaces) = interfaces {
         let none = Vec::new();
         range::used_on(seat, &layout.range, interfaces, routes.known().unwrap_or(&none)).into_iter().for_each(|problem| plan.problem(problem));
@@ -86,11 +83,6 @@ fn refuse(config: &Config, layout: &Layout<'_>, seat: &Seat<'_>, seen: &Seen, pl
             let message = format!("{} has another network for its pods: {CNI_FOLDER}/{}", node.name, others.join(", "));
             plan.problem(problem("vxlan.other-network", message).on(node).help("pods are given to whoever has the first file there: take the other network off the node, or choose it in the cluster file"));
         }
-    }
-    if let (Known(false), Known(said)) = (loaded, module)
-        && !said.is_ok()
-    {
-        plan.problem(problem("vxlan.no-module", format!("the kernel of {} has no vxlan", node.name)).on(node).help("install a kernel with the module vxlan, or choose a network without tunnels"));
     }
 }
 

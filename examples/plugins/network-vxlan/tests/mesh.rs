@@ -102,7 +102,7 @@ fn a_node_keeps_its_block_whoever_comes_and_goes() {
 #[test]
 fn whatever_is_in_the_way_is_refused_before_anything_is_changed() {
     type Break = fn(&mut World);
-    let cases: [(&str, &str, Break); 7] = [
+    let cases: [(&str, &str, Break); 6] = [
         ("vxlan.pods-overlap", "overlaps 10.244.8.2/24 on eth1 of compute01", |world| {
             let addresses = vec!["10.244.8.2/24".into()];
             world.machine("compute01").interfaces.push(NetworkInterface { name: "eth1".into(), up: true, mtu: 9000, mac: String::new(), addresses });
@@ -121,7 +121,6 @@ fn whatever_is_in_the_way_is_refused_before_anything_is_changed() {
             world.directory("compute02", "/etc/cni/net.d");
             world.write("compute02", "/etc/cni/net.d/05-cilium.conflist", "{}");
         }),
-        ("vxlan.no-module", "the kernel of manage01 has no vxlan", |world| assert!(world.machine("manage01").modules.remove("vxlan"))),
     ];
     for (code, says, breaks) in cases {
         let mut world = bare_world();
@@ -214,7 +213,9 @@ fn every_broken_piece_is_seen() {
         breaks(&mut world);
         let checks = checks(world);
         let check = of(&checks, id, node);
-        assert!(check.outcome == Outcome::Failed && check.detail.contains(says), "{says}: {check:?}");
+        // A packet may get lost for a while; then it has failed.
+        let wanted = if id == "packets" { Outcome::Pending(20) } else { Outcome::Failed };
+        assert!(check.outcome == wanted && check.detail.contains(says), "{says}: {check:?}");
     }
     let mut world = standing();
     world.machine("compute02").memory.insert("drops".into(), "UDP 4789".into());
@@ -240,7 +241,6 @@ fn without_pods_or_with_none_that_lives_it_says_that_none_was_tried() {
 fn a_new_node_is_told_to_the_others_without_their_tunnels_being_made_anew() {
     let mut world = standing();
     let machine = world.node("compute03", "10.99.0.23", &[Role::Compute]);
-    machine.modules.insert("vxlan".into());
     machine.sysctls.insert("net.ipv4.ip_forward".into(), "0".into());
     let mut lab = Lab::<Vxlan>::new(fixture(world));
     let report = lab.converge().unwrap_or_else(|trouble| panic!("{trouble}"));
