@@ -65,6 +65,8 @@ struct Demo<'w> {
     folder: PathBuf,
     world: &'w World,
     grctl: PathBuf,
+    /// Where Arcus keeps whom this operator has met: nobody, at first. The nodes of an earlier demo had other keys.
+    state: PathBuf,
 }
 
 impl<'w> Demo<'w> {
@@ -75,7 +77,9 @@ impl<'w> Demo<'w> {
         fs::copy(root.join("examples/ha/cluster.yaml"), folder.join("cluster.yaml")).context("copying the example")?;
         // The lab made the nodes' host keys, so it can vouch for them; an operator runs `arcus trust`.
         fs::copy(world.known_hosts(), folder.join("known_hosts")).context("copying the host keys")?;
-        Ok(Self { arcus: arcus.to_owned(), folder, world, grctl: standin("grctl-5.1")? })
+        let state = root.join("target/demo").join(format!("{name}-state"));
+        let _ = fs::remove_dir_all(&state);
+        Ok(Self { arcus: arcus.to_owned(), folder, world, grctl: standin("grctl-5.1")?, state })
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -89,6 +93,7 @@ impl<'w> Demo<'w> {
             .arg("--artifact")
             .arg(format!("grctl={}", self.grctl.display()))
             .args(words)
+            .env("XDG_STATE_HOME", &self.state)
             .stdin(Stdio::null());
         command
     }

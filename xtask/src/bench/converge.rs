@@ -131,6 +131,11 @@ impl Run<'_> {
         let begun = Instant::now();
         let world = World::start(self.base, self.site.nodes(), &Options::default())?;
         self.site.enter(&world)?;
+        // Every world has keys of its own, which nobody has met yet.
+        match std::fs::remove_dir_all(self.tools.state.join("arcus/met")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).context("forgetting the keys of earlier nodes"),
+            _ => {}
+        }
         eprintln!("bench: {} bare nodes after {:.1} s", self.count, begun.elapsed().as_secs_f32());
         settle();
         Ok(world)
