@@ -19,9 +19,9 @@ size_of() {
   case $R in =8*) R=${R#* }; R=${R%% *} ;; *) return 1 ;; esac
 }
 
-# reach PATH: goes to the folder of a file, whose name there is then B. Links are followed only where nobody but root can have made them, and
+# to_folder PATH: goes to the folder of a file, whose name there is then B. Links are followed only where nobody but root can have made them, and
 # told: elsewhere one leads whoever reads as root to what its maker may not read. What is wrong in M.
-reach() {
+to_folder() {
   B=${1##*/} D=${1%/*}
   if cd -P -- "${D:-/}" 2>/dev/null && [ "$PWD" = "${D:-/}" ] && [ ! -L "./$B" ]; then return 0; fi
   M="$1 changed while it was looked at"
@@ -45,7 +45,7 @@ one_file() {
 $3"; fi
   fi
   if [ "$2" = 0 ]; then return 0; fi
-  if ! reach "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
+  if ! to_folder "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
   if [ "$R" -le "$2" ]; then
     # Without waiting for anybody, should it be a pipe by now.
     x=$(dd if="./$B" iflag=nofollow,nonblock bs=65536 status=none 2>&1; echo .); x=${x%.}
@@ -74,7 +74,7 @@ digests() {
 # whole ID LIMIT PATH: all of a file.
 whole() {
   size_of "$3" || return 0
-  if ! reach "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
+  if ! to_folder "$3"; then say "$1" 40 "$M"; cd /; return 0; fi
   x=$( { { still || exit; head -c $(($2 + 1)) | base64; } <"./$B"; } 2>&1 ); say "$1" $? "$x"
   cd /
 }
