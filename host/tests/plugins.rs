@@ -78,6 +78,30 @@ fn a_component_of_contract_0_1_is_served() {
     assert_eq!((inspected["manifest"]["contract"].as_str(), inspected["name"].as_str()), (Some("0.1"), Some("storage-frozen")));
 }
 
+/// Written in WebAssembly's own text: `tests/wat-plugin`.
+#[test]
+fn a_plugin_without_the_sdk_is_one_like_any_other() {
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/wat-plugin");
+    let desk = Desk::new();
+    std::fs::copy(source.join("manifest.toml"), desk.folder.path().join("manifest.toml")).unwrap();
+    std::fs::write(desk.folder.path().join("plugin.wasm"), wat::parse_file(source.join("plugin.wat")).unwrap()).unwrap();
+    let built = desk.run(&["plugin", "build", "--module", "plugin.wasm"]);
+    assert_eq!(built.code, 0, "{built:?}");
+    let inspected = desk.run(&["plugin", "inspect", "./storage-wat.wasm"]).json();
+    assert_eq!(inspected["imports"], serde_json::json!(["arcus:plugin/observe@0.1.0#ask"]));
+    // Its world is guessed from its manifest: ten machines, of each role.
+    let tried = desk.run(&["plugin", "test", "storage-wat.wasm"]);
+    assert_eq!(tried.code, 0, "{tried:?}");
+    let trials = tried.json()["trials"].as_array().unwrap().clone();
+    assert!(trials.len() >= 13 && trials.iter().all(|trial| trial["outcome"]["result"] == "passed"), "{trials:#?}");
+    // What is no module is told, and what is none of the concern that its manifest says.
+    std::fs::write(desk.folder.path().join("text.wasm"), "(module)").unwrap();
+    desk.refused(&["plugin", "build", "--module", "text.wasm"], 3, "plugin.encode");
+    std::fs::write(desk.folder.path().join("empty.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+    desk.refused(&["plugin", "build", "--module", "empty.wasm"], 3, "plugin.encode");
+    desk.refused(&["plugin", "build", "--module", "nowhere.wasm"], 3, "plugin.no-module");
+}
+
 #[test]
 fn at_a_terminal_its_name_is_typed() {
     let desk = Desk::new();

@@ -130,6 +130,7 @@ fn a_crate_of_every_concern_builds_and_comes_out_the_same_each_time() {
             .expect("it conforms");
         if concern == "storage" {
             again(&author, &folder, &component).expect("the same bytes");
+            for_wasi(&author, &folder).expect("what cargo makes for WASI");
         }
     }
     // What is there is not written over, and what is no name is none.
@@ -149,5 +150,28 @@ fn again(author: &Author, folder: &Path, component: &Path) -> Result<()> {
     author.arcus(&elsewhere, &["plugin", "build", "--offline"])?.code(0)?;
     let (one, other) = (approved(component)?, approved(&elsewhere.join(component.file_name().context("no name")?))?);
     ensure!(one == other, "{one} here, and {other} there");
+    Ok(())
+}
+
+/// Cargo alone, for a target with WASI: what its library imports is withheld, and what it calls of that ends the call.
+fn for_wasi(author: &Author, folder: &Path) -> Result<()> {
+    const TARGET: &str = "wasm32-wasip2";
+    let built = || -> Result<()> {
+        let mut cargo = author.command("cargo", folder)?;
+        Running::start(TARGET.into(), cargo.args(["build", "--release", "--offline", "--target", TARGET]))?.end(LIMIT)?.code(0)?;
+        let module = root().join("target/tests/author").join(TARGET).join("release/storage_first.wasm").display().to_string();
+        author.arcus(folder, &["plugin", "build", "--module", &module])?.code(0).map(drop)
+    };
+    let tried = || author.arcus(folder, &["plugin", "test", "storage-first.wasm", "--world", "world.toml"]);
+    built()?;
+    author.arcus(folder, &["plugin", "inspect", "./storage-first.wasm"])?.code(0)?.says("withheld   wasi:cli/environment@0.2.")?;
+    tried()?.code(0)?.says(" 0 failed, 0 not tried")?;
+    let code = folder.join("src/lib.rs");
+    let text = fs::read_to_string(&code)?;
+    let begin = "plan: &mut Plan) -> Result<(), Problem> {\n";
+    ensure!(text.contains(begin), "the template has changed");
+    fs::write(&code, text.replace(begin, &format!("{begin}        let _ = std::env::var(\"HOME\");\n")))?;
+    built()?;
+    tried()?.code(6)?.says("it called `wasi:cli/environment@0.2.")?.says("plugins get nothing of their system")?;
     Ok(())
 }

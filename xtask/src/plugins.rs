@@ -37,7 +37,7 @@ pub fn build(root: &Path, only: &[String]) -> Result<()> {
         println!("there are no plugins in {}", root.join("plugins").display());
         return Ok(());
     }
-    ensure_target()?;
+    ensure_target(TARGET)?;
     let modules = compile(root, &sources)?;
     for source in &sources {
         encode(source, &modules, &out.join(&source.name).with_extension("wasm"))?;
@@ -47,7 +47,7 @@ pub fn build(root: &Path, only: &[String]) -> Result<()> {
 
 /// Builds the plugin in this folder, one that is never embedded, into this file.
 pub fn component(root: &Path, folder: &Path, out: &Path) -> Result<()> {
-    ensure_target()?;
+    ensure_target(TARGET)?;
     let source = source(folder).map_err(told)?;
     let modules = compile(root, std::slice::from_ref(&source))?;
     encode(&source, &modules, out)
@@ -107,15 +107,18 @@ fn is_library(folder: &Path) -> Result<bool> {
     Ok(types.is_none() && !folder.join("manifest.toml").exists())
 }
 
+/// What a test builds a stranger's plugin for, besides.
+pub const WITH_WASI: &str = "wasm32-wasip2";
+
 /// Adds the target to the toolchain, and says so.
-fn ensure_target() -> Result<()> {
-    if compile::has_target().map_err(told)? {
+pub fn ensure_target(target: &str) -> Result<()> {
+    if compile::has_target(target).map_err(told)? {
         return Ok(());
     }
-    println!("adding the target {TARGET} to the Rust toolchain (rustup target add {TARGET})");
-    let added = Command::new("rustup").args(["target", "add", TARGET]).status();
+    println!("adding the target {target} to the Rust toolchain (rustup target add {target})");
+    let added = Command::new("rustup").args(["target", "add", target]).status();
     if !added.is_ok_and(|status| status.success()) {
-        bail!("the target {TARGET} is not installed and rustup could not add it: install it the way this Rust was installed");
+        bail!("the target {target} is not installed and rustup could not add it: install it the way this Rust was installed");
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use crate::frames::{Frame, Kind, Parser};
 use crate::{Batch, Change, Expect, Hidden, Layout, Look, Outcome, Source, Task, script, tasks};
 
+mod parsers;
+
 #[path = "../tests/common/need.rs"]
 mod need;
 

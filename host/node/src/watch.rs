@@ -123,7 +123,7 @@ pub fn parse(now: &str, log: &str) -> Option<Watched> {
 /// As `/proc/uptime` has it: seconds and hundredths.
 fn milliseconds(text: &str) -> Option<u64> {
     let (seconds, hundredths) = text.split_once('.').unwrap_or((text, "00"));
-    Some(seconds.parse::<u64>().ok()? * 1000 + format!("{hundredths:0<3}").get(..3)?.parse::<u64>().ok()?)
+    seconds.parse::<u64>().ok()?.checked_mul(1000)?.checked_add(format!("{hundredths:0<3}").get(..3)?.parse().ok()?)
 }
 
 #[cfg(test)]

@@ -101,6 +101,8 @@ impl CallError {
                     None => (Kind::Trap, format!("it trapped: {trap}")),
                 },
             }
+        } else if let Some(function) = withheld(error) {
+            (Kind::Trap, panic.clone().unwrap_or_else(|| format!("it called `{function}`, and plugins get nothing of their system")))
         } else if error.root_cause().to_string().contains(TOO_MUCH) {
             (Kind::Output, "it handed over too much at once".to_owned())
         } else {
@@ -113,6 +115,13 @@ impl CallError {
 
 /// Of the error of wasmtime (pinned) when a transfer exceeds its limit, whose type is private. A test holds on to it.
 const TOO_MUCH: &str = "fuel allocated for hostcalls has been exhausted";
+
+/// The function of WASI that was called, in the error of wasmtime (pinned) for what is not there. A test holds on to it.
+fn withheld(error: &wasmtime::Error) -> Option<String> {
+    let cause = error.root_cause().to_string();
+    let name = cause.strip_prefix("unknown import: `")?.split('`').next()?;
+    name.starts_with("wasi:").then(|| name.to_owned())
+}
 
 /// The innermost dozen, as their author would write them.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {

@@ -35,6 +35,21 @@ fn what_a_file_says_without_being_run() {
     );
 }
 
+/// Some code of a component runs before anything of it is called: `start`. Neither looking at it nor loading it does that.
+#[tokio::test]
+async fn looking_at_one_runs_nothing_of_it() {
+    let bytes = Guest::new("(unreachable)").more("(func $forever (loop (br 0))) (start $forever)").build();
+    let mut bench = Bench::new();
+    bench.options.limits.cpu = std::time::Duration::from_millis(200);
+    assert_eq!(inspect(&bytes).unwrap().manifest, manifest());
+    let plugin = bench.sandbox().load(Source::Bytes("tried", &bytes)).await.unwrap();
+    // It is in there: whoever calls it meets it.
+    match plugin.plan(support::Parrot, &support::input()).await {
+        Err(arcus_plugin::Failure::Call(error)) => assert_eq!(error.code(), "plugin.hang", "{error}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_same_module_and_manifest_give_the_same_bytes() {
     let guest = Guest::new(&echo());
@@ -97,14 +112,14 @@ async fn imports_beyond_the_contract_are_named() {
     let wasi = wat::parse_str(
         r#"(component
             (import "wasi:filesystem/preopens@0.2.6" (instance (export "get-directories" (func))))
-            (import "wasi:cli/environment@0.2.6" (instance (export "get-environment" (func)))))"#,
+            (import "wasi:random/random@0.2.6" (instance (export "get-random-u64" (func)))))"#,
     )
     .unwrap();
     let fault = refused(&sandbox, &wasi).await;
     assert_eq!(fault.code, "plugin.imports-wasi");
     assert_eq!(
         fault.message,
-        "it wants 2 interfaces from its system, and plugins get nothing: `wasi:cli/environment@0.2.6`, `wasi:filesystem/preopens@0.2.6`"
+        "it wants 2 interfaces from its system, and plugins get nothing: `wasi:filesystem/preopens@0.2.6`, `wasi:random/random@0.2.6`"
     );
     for (import, named) in [
         (r#"(import "arcus:plugin/log@0.1.0" (instance (export "shout" (func))))"#, "`arcus:plugin/log@0.1.0#shout`"),
@@ -259,4 +274,33 @@ async fn a_flipped_bit_never_harms_the_host() {
         }
     }
     assert!(refused > loaded / 10, "{refused} of {} refused", refused + loaded);
+}
+
+mod fuzz {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Cut, damaged, put together from pieces: refused in words, or a component like any other. Never a panic, and nothing that holds us up.
+    #[test]
+    fn components() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut bench = Bench::new();
+        bench.options.limits.cpu = Duration::from_millis(50);
+        let sandbox = runtime.block_on(async { bench.sandbox() });
+        let (good, other) = (Guest::new(&echo()).build(), Guest::of(arcus_plan::manifest::Concern::Network, "(unreachable)").build());
+        arcus_fuzz::bytes(&[&good, &other], &["arcus:manifest", "arcus:plugin/session@0.1.0", "wasi:cli/environment@0.2.6", "\0asm", "\u{d}\0\u{1}\0"], |bytes| {
+            match inspect(bytes) {
+                Err(fault) => assert!(fault.code.starts_with("plugin.") && !fault.message.is_empty() && !fault.help.is_empty(), "{fault:?}"),
+                Ok(inspection) => {
+                    assert_eq!((inspection.size, inspection.digest.as_str()), (bytes.len(), digest(bytes).as_str()));
+                    runtime.block_on(async {
+                        if let Ok(plugin) = sandbox.load(Source::Bytes("tried", bytes)).await {
+                            let _ = plugin.plan(support::Parrot, &support::input()).await;
+                        }
+                    });
+                }
+            }
+        });
+    }
 }

@@ -205,7 +205,7 @@ pub fn entries(output: &Output) -> Option<(u64, Vec<String>)> {
         } else if let Some(number) = line.strip_prefix("Number of entries").and_then(|rest| rest.split(':').nth(1)) {
             any = true;
             match number.trim().parse::<u64>() {
-                Ok(number) => count += number,
+                Ok(number) => count = u64::saturating_add(count, number),
                 Err(_) => silent.push(brick.clone()),
             }
         }

@@ -99,7 +99,7 @@ impl Shown {
             stale: false,
         };
         if active {
-            let monotonic = |key: &str| field(key).parse::<i128>().ok().filter(|us| *us > 0).map(|us| us * 1000);
+            let monotonic = |key: &str| field(key).parse::<u64>().ok().filter(|us| *us > 0).map(|us| i128::from(us) * 1000);
             if let Some(active) = monotonic("ActiveEnterTimestampMonotonic") {
                 fact.since_s = u64::try_from((self.uptime - active) / 1_000_000_000).unwrap_or(0);
             }
@@ -129,9 +129,9 @@ fn nanoseconds(text: &str) -> Option<i128> {
     if part.len() > 9 || !part.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let whole: i128 = whole.parse().ok()?;
-    let part: i128 = format!("{part:0<9}").parse().ok()?;
-    Some(whole * 1_000_000_000 + part)
+    let whole: i64 = whole.parse().ok()?;
+    let part: i64 = format!("{part:0<9}").parse().ok()?;
+    Some(i128::from(whole) * 1_000_000_000 + i128::from(part))
 }
 
 /// `Mon 2026-11-23 23:06:01.123456 UTC`, only with its fraction: whole seconds are too coarse.
@@ -146,6 +146,10 @@ fn moment(text: &str) -> Option<i128> {
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
     let mut clock = clock.split(':').map(|part| part.parse::<i64>());
     let (hour, minute, second) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
+    // What is no time of ours is not reckoned with.
+    if !(1970..10_000).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || [hour, minute, second].iter().any(|part| !(0..=60).contains(part)) {
+        return None;
+    }
     let days = days_since_1970(year, month, day);
     Some(i128::from(((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000_000 + nanoseconds(&format!("0.{fraction}"))?)
 }

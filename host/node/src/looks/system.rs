@@ -51,7 +51,7 @@ pub fn clock(all: &mut Gathering, places: &[usize]) {
 
 fn read_clock(id: u32, parts: &Parts) -> Result<Clock, arcus_contract::types::Problem> {
     let unclear = || problem("node.unreadable", "the clock of the node could not be read", true);
-    let nanos: i128 = parts.text(id)?.trim().parse().map_err(|_| unclear())?;
+    let nanos: i64 = parts.text(id)?.trim().parse().map_err(|_| unclear())?;
     let (sent, trip) = parts.clock.ok_or_else(unclear)?;
     let sent = i128::try_from(sent.duration_since(UNIX_EPOCH).map_err(|_| unclear())?.as_nanos()).map_err(|_| unclear())?;
     let half = i128::try_from(trip.as_nanos() / 2).map_err(|_| unclear())?;
@@ -61,7 +61,7 @@ fn read_clock(id: u32, parts: &Parts) -> Result<Clock, arcus_contract::types::Pr
         _ => return Err(problem("query.missing", "nothing on this node can tell whether its clock is synchronised", false)),
     };
     Ok(Clock {
-        offset_ms: i64::try_from((nanos - sent - half) / 1_000_000).map_err(|_| unclear())?,
+        offset_ms: i64::try_from((i128::from(nanos) - sent - half) / 1_000_000).map_err(|_| unclear())?,
         error_ms: u32::try_from(half.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX),
         synchronised,
     })
@@ -95,10 +95,10 @@ fn hardware(text: &str) -> Result<Hardware, arcus_contract::types::Problem> {
     for range in lines.next().ok_or_else(unclear)?.split(',') {
         let (from, to) = range.trim().split_once('-').unwrap_or((range.trim(), range.trim()));
         let (from, to): (u32, u32) = (from.parse().map_err(|_| unclear())?, to.parse().map_err(|_| unclear())?);
-        cpus += to.checked_sub(from).ok_or_else(unclear)? + 1;
+        cpus = to.checked_sub(from).and_then(|more| more.checked_add(1)?.checked_add(cpus)).ok_or_else(unclear)?;
     }
     let kib: u64 = lines.next().and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse().ok()).ok_or_else(unclear)?;
-    Ok(Hardware { cpus, memory_bytes: kib * 1024 })
+    Ok(Hardware { cpus, memory_bytes: kib.saturating_mul(1024) })
 }
 
 #[cfg(test)]

@@ -69,19 +69,28 @@ pub fn source(folder: &Path) -> Result<Source, Fault> {
     let cargo: toml::Table = read(&path)?.parse().map_err(|error: toml::de::Error| wrong(&path, error.message().to_owned()))?;
     let package = cargo.get("package").and_then(|package| package.get("name")).and_then(|name| name.as_str());
     let package = package.ok_or_else(|| wrong(&path, "it names no package".into()))?.to_owned();
-    let path = folder.join("manifest.toml");
-    let manifest = Manifest::from_toml(&read(&path)?)
-        .map_err(|error| Fault::new("plugin.manifest-wrong", format!("{}: {error}", path.display()), "Mend it; docs/plugins.md says what each field means."))?;
+    let manifest = manifest(folder)?;
     let folder = folder.canonicalize().map_err(|error| wrong(folder, error.to_string()))?;
     Ok(Source { name: manifest.name.clone(), package, folder, manifest })
 }
 
-/// Whether the toolchain can compile for plugins' target.
+/// What a folder says that its plugin is.
+///
+/// # Errors
+/// When there is no manifest in it, or none that can be.
+pub fn manifest(folder: &Path) -> Result<Manifest, Fault> {
+    let path = folder.join("manifest.toml");
+    let text = fs::read_to_string(&path)
+        .map_err(|error| Fault::new("plugin.no-crate", format!("{}: it cannot be read: {error}", path.display()), "`arcus plugin new` makes a crate to begin with."))?;
+    Manifest::from_toml(&text).map_err(|error| Fault::new("plugin.manifest-wrong", format!("{}: {error}", path.display()), "Mend it; docs/manifest.md says what each field means."))
+}
+
+/// Whether the toolchain can compile for a target.
 ///
 /// # Errors
 /// When there is no toolchain.
-pub fn has_target() -> Result<bool, Fault> {
-    let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]))?;
+pub fn has_target(target: &str) -> Result<bool, Fault> {
+    let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
     Ok(Path::new(libraries.trim()).is_dir())
 }
 

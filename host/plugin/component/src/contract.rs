@@ -11,6 +11,32 @@ pub const CONTRACT_VERSION: &str = "0.1.0";
 /// The only functions a plugin may import: interface and function.
 pub const EXPECTED_IMPORTS: [(&str, &str); 2] = [("log", "emit"), ("observe", "ask")];
 
+/// The contract itself, file by file.
+pub(crate) const WIT: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+
+/// Interfaces of WASI that languages' own libraries import whatever a program does. A plugin may import them, and gets nothing by it: a call
+/// of one of their functions ends the call it is made in. Nothing that a plugin would import for a purpose: files, sockets, clocks.
+const OF_LIBRARIES: [&str; 13] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// Whether it is one of those, of any version of WASI 0.2.
+pub(crate) fn is_of_libraries(interface: &str) -> bool {
+    interface.split_once('@').is_some_and(|(name, version)| OF_LIBRARIES.contains(&name) && version.starts_with("0.2."))
+}
+
 /// Interfaces that only a concern's own world exports.
 pub(crate) const CONCERNS: [Concern; 6] =
     [Concern::Preflight, Concern::Storage, Concern::Network, Concern::Gateway, Concern::Platform, Concern::Migration];

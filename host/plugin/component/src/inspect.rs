@@ -12,7 +12,7 @@ use wasmparser::{
 
 use crate::{
     Fault,
-    contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, InterfaceName, concern_functions},
+    contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, InterfaceName, concern_functions, is_of_libraries},
 };
 
 /// The largest component that is read at all.
@@ -30,8 +30,10 @@ pub struct Inspection {
     pub digest: String,
     /// Bytes.
     pub size: usize,
-    /// Functions it imports, sorted, e.g. `arcus:plugin/observe@0.1.0#ask`.
+    /// Functions it imports and gets, sorted, e.g. `arcus:plugin/observe@0.1.0#ask`.
     pub imports: Vec<String>,
+    /// Interfaces of WASI that its language's library imports, and that it gets nothing of: a call of their functions ends the call.
+    pub withheld: Vec<String>,
     /// Functions it exports, in the same form.
     pub exports: Vec<String>,
 }
@@ -56,7 +58,8 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Fault> {
     Ok(Inspection {
         digest: digest(bytes),
         size: bytes.len(),
-        imports: anatomy.imports.iter().map(Item::to_string).collect(),
+        imports: anatomy.imports.iter().filter(|item| !is_of_libraries(&item.interface)).map(Item::to_string).collect(),
+        withheld: anatomy.interfaces.iter().filter(|name| is_of_libraries(name)).cloned().collect(),
         exports: anatomy.exports.iter().map(Item::to_string).collect(),
         manifest,
     })
@@ -183,7 +186,7 @@ impl Anatomy {
 
     fn check_imports(&self) -> Result<(), Fault> {
         let allowed = |item: &&Item| {
-            InterfaceName::parse(&item.interface).is_some_and(|name| {
+            is_of_libraries(&item.interface) || InterfaceName::parse(&item.interface).is_some_and(|name| {
                 EXPECTED_IMPORTS.iter().any(|(interface, function)| name.interface == *interface && item.function.as_deref() == Some(function))
             })
         };
@@ -194,7 +197,7 @@ impl Anatomy {
             return Err(Fault::new(
                 "plugin.imports-wasi",
                 format!("it wants {} from its system, and plugins get nothing: {}", plural(interfaces.len(), "interface"), list(interfaces)),
-                "Build it for `wasm32-unknown-unknown` (`arcus plugin build` does), and leave out files, sockets, clocks and the environment.",
+                "Leave out files, sockets, clocks and randomness; what was built for `wasm32-unknown-unknown` (`arcus plugin build` does) cannot even ask for them.",
             ));
         }
         if others.iter().any(|item| InterfaceName::parse(&item.interface).is_some_and(|name| name.interface == "session")) {

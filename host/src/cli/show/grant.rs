@@ -20,6 +20,9 @@ pub fn plugin(inspection: &Inspection, origin: &str, paint: Paint) -> Safe {
     text.line(&safe!("  contract   {}", Foreign::word(&manifest.contract)));
     text.line(&safe!("  tested on  {}", words(&manifest.tested_on)));
     text.line(&safe!("  imports    {}", words(&inspection.imports)));
+    if !inspection.withheld.is_empty() {
+        text.line(&safe!("  withheld   {} (its language's library imports it; a call of it ends what the plugin does)", words(&inspection.withheld)));
+    }
     text.line(&"");
     text.line(&paint.bold("It asks to be allowed:"));
     let grant = &manifest.grant;
@@ -205,7 +208,7 @@ mod tests {
     "#;
 
     fn inspection() -> Inspection {
-        Inspection { manifest: Manifest::from_toml(MANIFEST).unwrap(), digest: "ab".repeat(32), size: 1234, imports: vec!["arcus:plugin/log@0.1.0#emit".into()], exports: vec![] }
+        Inspection { manifest: Manifest::from_toml(MANIFEST).unwrap(), digest: "ab".repeat(32), size: 1234, imports: vec!["arcus:plugin/log@0.1.0#emit".into()], withheld: vec![], exports: vec![] }
     }
 
     #[test]
