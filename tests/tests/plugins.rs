@@ -150,6 +150,7 @@ fn what_a_third_partys_plugin_may_do_is_the_operators_to_say() {
     let mut scenes = Scenes::default();
     scenes.play("what is not approved is not run", || unapproved(&hostile));
     scenes.play("what was swapped or edited is told", || swapped(&hostile));
+    scenes.play("what was swapped between plan and apply is told", || swapped_after_the_plan(&hostile));
     scenes.play("an approval is for this cluster, this component and this operator", || elsewhere(&hostile));
     scenes.play("a version that wants more shows what", || wants_more(&hostile));
     scenes.play("add, update and remove", || comes_and_goes(&hostile));
@@ -218,6 +219,33 @@ fn swapped(hostile: &Path) -> Result<()> {
     desk.refused(&["plan"], 3, "lock-file.damaged")?;
     desk.write("arcus.lock", &lock)?;
     desk.run(&["validate"])?.code(0)?;
+    Ok(())
+}
+
+/// Nobody answers, so nothing is performed; what is told comes before.
+fn swapped_after_the_plan(hostile: &Path) -> Result<()> {
+    let desk = Desk::approved(hostile, "good")?;
+    desk.run(&["plan", "--out", "saved.json"])?.code(4)?;
+    let there = desk.path().join("hostile.wasm");
+    let digest = version(hostile, &there, "0.1.0", |grant| grant["write"] = serde_json::json!(["/srv/hostile", "/srv/more"]))?;
+    ensure!(digest != approved(hostile)?, "it is the same");
+    for words in [&["apply", "saved.json"][..], &["apply", "--yes"]] {
+        desk.refused(words, 7, "plugin.not-as-pinned")?;
+    }
+    // Even where the operator approves it: that is not what the plan was made with.
+    desk.run(&["plugin", "update", "storage-hostile", "./hostile.wasm"])?.code(0)?;
+    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.code(0)?;
+    let told = desk.run(&["apply", "saved.json"])?;
+    ensure!(json(&told)?["error"]["code"] == "apply.other-plan" && told.stderr.contains("plugin storage-hostile"), "{}{}", told.stdout, told.stderr);
+    // The plan that was made with the approved one, edited by hand so that it fits: what it shows is not what would be done.
+    fs::copy(hostile, &there)?;
+    desk.run(&["plugin", "update", "storage-hostile", "./hostile.wasm"])?.code(0)?;
+    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &approved(hostile)?])?.code(0)?;
+    let mut saved: Value = serde_json::from_str(&desk.read("saved.json")?)?;
+    saved["plugins"]["storage-hostile"] = digest.into();
+    desk.write("saved.json", &saved.to_string())?;
+    let told = desk.run(&["apply", "saved.json"])?;
+    ensure!(json(&told)?["error"]["code"] == "apply.other-plan", "{}{}", told.stdout, told.stderr);
     Ok(())
 }
 

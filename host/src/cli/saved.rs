@@ -31,6 +31,8 @@ pub struct Saved {
     plugins: BTreeMap<String, String>,
     steps: Vec<SavedStep>,
     later: Vec<SavedStep>,
+    #[serde(default)]
+    risks: Vec<String>,
 }
 
 /// What a step is told from.
@@ -44,6 +46,10 @@ struct SavedStep {
     what: String,
     #[serde(default)]
     diff: Option<serde_json::Value>,
+    #[serde(default)]
+    disrupts: serde_json::Value,
+    #[serde(default)]
+    once: bool,
 }
 
 /// A plan as it is saved and as `-o json` prints it: everything that is shown.
@@ -103,8 +109,9 @@ pub fn read(path: &Path, cluster: &Cluster) -> Result<Saved, Fault> {
 impl Saved {
     /// Whether a plan made now is the one that was saved.
     pub fn is(&self, now: &Proposal) -> bool {
-        // The digest alone covers plans; plugins are compared so that the same plan by another plugin is told as well.
-        self.digest == now.digest && self.plugins == now.plugins
+        // The digest alone covers plans; plugins are compared so that the same plan by another plugin is told as well. What the file
+        // shows is compared, too: whoever reads it must have read what is done, and not what somebody left of it.
+        self.digest == now.digest && self.plugins == now.plugins && self.steps == part(now, "steps") && part(now, "later").iter().all(|later| self.later.contains(later)) && self.risks == now.risks()
     }
 
     /// When it was saved.
@@ -114,8 +121,6 @@ impl Saved {
 
     /// What is different now, in lines.
     pub fn differences(&self, now: &Proposal, paint: Paint) -> Safe {
-        let of_now = as_json(now);
-        let part = |key: &str| -> Vec<SavedStep> { of_now.get(key).cloned().and_then(|steps| serde_json::from_value(steps).ok()).unwrap_or_default() };
         let mut text = Safe::new();
         for (name, digest) in &now.plugins {
             match self.plugins.get(name) {
@@ -124,7 +129,7 @@ impl Saved {
                 None => text.line(&safe!("+ plugin {}", Foreign::word(name))),
             }
         }
-        for (what, before, after) in [("step", &self.steps, part("steps")), ("later", &self.later, part("later"))] {
+        for (what, before, after) in [("step", &self.steps, part(now, "steps")), ("later", &self.later, part(now, "later"))] {
             let find = |all: &[SavedStep], one: &SavedStep| all.iter().find(|step| (&step.plugin, &step.id) == (&one.plugin, &one.id)).cloned();
             for step in before.iter().filter(|step| find(&after, step).is_none()) {
                 text.line(&paint.red(safe!("- {} {}", what, line(step))));
@@ -137,11 +142,19 @@ impl Saved {
                 }
             }
         }
+        if self.risks != now.risks() {
+            text.line(&safe!("~ at risk: {} became {}", Foreign::line(&self.risks.join(", ")), Foreign::line(&now.risks().join(", "))));
+        }
         if text.is_empty() {
             text.line(&"the same steps are shown, but what a plugin states has changed in a part that is so already");
         }
         text
     }
+}
+
+/// Steps as they would be saved now.
+fn part(now: &Proposal, key: &str) -> Vec<SavedStep> {
+    as_json(now).get(key).cloned().and_then(|steps| serde_json::from_value(steps).ok()).unwrap_or_default()
 }
 
 fn line(step: &SavedStep) -> Safe {
@@ -181,6 +194,34 @@ mod tests {
         now.plugins.insert("storage-glusterfs".into(), "ff".into());
         assert!(!saved.is(&now));
         insta::assert_snapshot!(saved.differences(&now, Paint::new(false)).as_str());
+    }
+
+    #[test]
+    fn what_somebody_edited_is_no_plan_that_was_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("plan.json");
+        let proposal = samples::proposal();
+        write(&path, &cluster(), &proposal).unwrap();
+        let whole: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let edited = |edit: &dyn Fn(&mut serde_json::Value)| {
+            let mut value = whole.clone();
+            edit(&mut value);
+            std::fs::write(&path, value.to_string()).unwrap();
+            let saved = read(&path, &cluster()).unwrap();
+            (saved.is(&proposal), saved.differences(&proposal, Paint::new(false)).as_str().to_owned())
+        };
+        assert!(edited(&|_| ()).0);
+        for (edit, words) in [
+            (&(|it: &mut serde_json::Value| drop(it["steps"].as_array_mut().unwrap().remove(1))) as &dyn Fn(&mut serde_json::Value), "+ step storage-glusterfs/volume on storage01"),
+            (&|it| it["steps"][1]["what"] = "run true".into(), "~ step storage-glusterfs/volume on storage01"),
+            (&|it| it["steps"][2]["diff"]["text"] = "nothing".into(), "~ step gateway-keepalived/conf-manage01 on manage01"),
+            (&|it| it["steps"][1]["disrupts"] = serde_json::json!([]), "~ step storage-glusterfs/volume on storage01"),
+            (&|it| it["later"] = serde_json::json!([]), "+ later platform-rainbond/up-compute01 on manage01"),
+            (&|it| it["risks"] = serde_json::json!([]), "~ at risk:"),
+        ] {
+            let (same, told) = edited(edit);
+            assert!(!same && told.contains(words), "{words}: {told}");
+        }
     }
 
     #[test]
