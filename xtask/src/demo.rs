@@ -24,7 +24,7 @@ pub fn demo(root: &Path) -> Result<()> {
     World::end(&dir)?;
     let options = Options { dir: Some(dir.clone()), keep: true, ..Options::default() };
     // What the stand-ins pretend to work is no part of what is shown here; what they really do takes its time.
-    let options = ["init-seconds", "install-seconds", "health-seconds"].into_iter().fold(options, |options, name| options.knob(name, "1\n"));
+    let options = options.knob("init-seconds", "1\n").knob("install-seconds", "0\n").knob("health-seconds", "1\n");
     let options = options.knob("version", "5.1\n");
     let world = World::start(&base, &nodes, &options)?;
     let result = play(root, &arcus, &world, nodes.len(), begun);
