@@ -152,14 +152,40 @@ impl<'w> Checkout<'w> {
         serde_json::from_str(&ended.stdout).with_context(|| format!("no JSON:\n{}", ended.stdout))
     }
 
-    /// How many steps a plan has now, and how many are for later.
+    /// What a plan has to do, and what is for later: a line for each, with its reason.
     ///
     /// # Errors
     /// When there is no plan.
-    pub fn planned(&self, limit: Duration) -> Result<(usize, usize)> {
-        let plan = self.json(&["plan"], 0, limit)?;
-        let count = |key: &str| plan[key].as_array().map(Vec::len).with_context(|| format!("the plan has no {key}"));
-        Ok((count("steps")?, count("later")?))
+    pub fn planned(&self, limit: Duration) -> Result<(Vec<String>, Vec<String>)> {
+        self.planned_with(&[], limit)
+    }
+
+    fn planned_with(&self, words: &[&str], limit: Duration) -> Result<(Vec<String>, Vec<String>)> {
+        let plan = self.json(&[words, &["plan"]].concat(), 0, limit)?;
+        let line = |step: &serde_json::Value| {
+            let of = |key: &str| step[key].as_str().unwrap_or_default();
+            format!("{}  {}, of {}: {}", of("node"), of("title"), of("plugin"), of("why"))
+        };
+        let lines = |key: &str| plan[key].as_array().map(|steps| steps.iter().map(line).collect()).with_context(|| format!("the plan has no {key}"));
+        Ok((lines("steps")?, lines("later")?))
+    }
+
+    /// A plan is empty. Where it is not, the error tells what is left; `when` says what was before.
+    ///
+    /// # Errors
+    /// When something is left, or there is no plan.
+    pub fn nothing_is_left(&self, when: &str, limit: Duration) -> Result<()> {
+        self.nothing_is_left_with(&[], when, limit)
+    }
+
+    /// The same, with these words before the verb.
+    ///
+    /// # Errors
+    /// When something is left, or there is no plan.
+    pub fn nothing_is_left_with(&self, words: &[&str], when: &str, limit: Duration) -> Result<()> {
+        let (steps, later) = self.planned_with(words, limit)?;
+        ensure!(steps.is_empty() && later.is_empty(), "{when}, this is left:\n  {}", [steps, later].concat().join("\n  "));
+        Ok(())
     }
 
     /// Checks that did not pass, as `id@node` or, of the whole cluster, `id`: as they are now.
@@ -183,9 +209,7 @@ impl<'w> Checkout<'w> {
     pub fn converged(&self, words: &[&str], limit: Duration) -> Result<()> {
         self.run(&[&["apply", "--yes", "--no-verify"], words].concat(), limit)?.code(0)?;
         self.run(&["verify"], limit)?.code(0)?;
-        let left = self.planned(limit)?;
-        ensure!(left == (0, 0), "a plan has {} steps, and {} for later", left.0, left.1);
-        Ok(())
+        self.nothing_is_left("applied and verified", limit)
     }
 }
 

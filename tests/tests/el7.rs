@@ -89,9 +89,9 @@ impl Cluster<'_> {
     fn apply(&self) -> Result<()> {
         self.checkout.run(&["apply", "--yes", "--no-verify"], LIMIT)?.code(0)?;
         self.checkout.run(&["verify"], LIMIT)?.code(0)?;
-        ensure!(self.checkout.planned(LIMIT)? == (0, 0), "something is left");
+        self.checkout.nothing_is_left("applied", LIMIT)?;
         self.checkout.forget()?;
-        ensure!(self.checkout.planned(LIMIT)? == (0, 0), "something is left, without memory");
+        self.checkout.nothing_is_left("without memory", LIMIT)?;
         for (node, names) in [("storage01", "centos-release-gluster glusterfs-server"), ("compute01", "centos-release-gluster glusterfs-fuse"), ("manage01", "keepalived")] {
             self.on(node, &format!("rpm -q {names}"))?;
         }

@@ -124,12 +124,9 @@ impl Life<'_> {
         for (id, node) in [("deployed", None), ("config", None), ("leases", None), ("routes", Some("manage03")), ("pods", Some("compute01"))] {
             ensure!(result(&verified, PLUGIN, id, node)?.0 == "passed", "{id} on {node:?}: {verified:#}");
         }
-        let left = self.operator.planned(LOOK)?;
-        ensure!(left == (0, 0), "{left:?} is left to do");
+        self.operator.nothing_is_left("applied and verified", LOOK)?;
         self.operator.forget()?;
-        let left = self.operator.planned(LOOK)?;
-        ensure!(left == (0, 0), "without any memory {left:?} is left to do");
-        Ok(())
+        self.operator.nothing_is_left("without any memory", LOOK)
     }
 
     /// The address of the youngest pod of a compute node.
@@ -201,7 +198,7 @@ impl Life<'_> {
         self.sh("compute01", "mv /root/10-flannel.conflist /opt/rainbond/etc/cni/ && systemctl restart standin-pod")?;
         // What is the plugin's own is drift, and mended by it.
         let left = self.operator.planned(LOOK)?;
-        ensure!(left == (1, 0), "{left:?} is to do, and should be one step");
+        ensure!(left.0.len() == 1 && left.1.is_empty(), "this is to do, and should be one step: {left:#?}");
         self.operator.run(&["apply", "--yes", "--no-verify"], LIMIT)?.code(0)?;
         ensure!(self.sh("compute02", "sysctl -n net.ipv4.ip_forward")?.trim() == "1");
         self.well()

@@ -243,7 +243,7 @@ impl Life<'_> {
         self.other.run(&["unlock", "--run", "20200101T000000-abcdef"], SOON)?.code(5)?.says(&run.id)?;
         self.other.run(&["unlock", "--run", &run.id], SOON)?.code(0)?;
         self.other.run(&["apply", "--yes"], LIMIT)?.code(0)?;
-        ensure!(self.other.planned(SOON)? == (0, 0), "something is left");
+        self.other.nothing_is_left("applied by the one who overtook", SOON)?;
 
         let mark = "/run/before-it-goes-on";
         for node in self.world.nodes() {
@@ -274,11 +274,11 @@ impl Life<'_> {
         let told = self.one.run(&["log", &history::last(&self.one)?.id], SOON)?.code(0)?;
         told.says("decided")?.says("open since run")?;
         self.one.run(&["verify"], LIMIT)?.code(0)?;
-        ensure!(self.one.planned(SOON)? == (0, 0), "something is left for the one who was overtaken");
+        self.one.nothing_is_left("seen by the one who was overtaken", SOON)?;
         self.one.forget()?;
-        ensure!(self.one.planned(SOON)? == (0, 0), "something is left without .arcus");
+        self.one.nothing_is_left("without .arcus", SOON)?;
         let third = Checkout::new(self.world, &self.one.file())?;
-        ensure!(third.planned(SOON)? == (0, 0), "something is left from another checkout");
+        third.nothing_is_left("seen from another checkout", SOON)?;
         Ok(())
     }
 
@@ -290,7 +290,7 @@ impl Life<'_> {
             ensure!(step["plugin"] == "gateway-keepalived", "the order of the file matters to {step}");
         }
         self.one.run(APPLY_IN_THE_DARK, LIMIT)?.code(0)?.never_says(INIT)?;
-        ensure!(self.one.planned(SOON)? == (0, 0), "something is left");
+        self.one.nothing_is_left("applied in the old order", SOON)?;
         self.inits_are(1)
     }
 
@@ -315,7 +315,7 @@ impl Life<'_> {
             ensure!(!ended.stderr.contains("write /etc/keepalived"), "files were written again:\n{}", ended.stderr);
             let gates = gateways::seen(self.world, &MANAGERS)?;
             ensure!(gates.iter().all(|gate| gate.runs == wanted), "a restart was lost: {gates:?}");
-            ensure!(self.one.planned(SOON)? == (0, 0), "something is left");
+            self.one.nothing_is_left("restarted", SOON)?;
             self.one.run(&["verify"], LIMIT)?.code(0)?;
             return self.inits_are(1);
         }
@@ -335,7 +335,7 @@ impl Life<'_> {
             self.world.node(manager)?.sh("touch -d '61 seconds ago' /var/lib/arcus/*/lock")?;
         }
         self.other.run(APPLY_IN_THE_DARK, LIMIT)?.code(0)?;
-        ensure!(self.other.planned(SOON)? == (0, 0), "something is left");
+        self.other.nothing_is_left("applied by the other", SOON)?;
         let gates = gateways::seen(self.world, &MANAGERS)?;
         ensure!(gates.iter().all(|gate| gate.runs == 450 && gate.written == 450), "not all run with the file: {gates:?}");
 
@@ -344,7 +344,7 @@ impl Life<'_> {
         first.end(LIMIT)?.code(5)?.says("run.fenced")?;
         ensure!(gateways::starts(self.world, &MANAGERS)? == before, "a gateway was restarted by the one who was overtaken");
         ensure!(history::last(&self.one)?.end().as_deref() == Some("fenced"), "its journal ends otherwise");
-        ensure!(self.other.planned(SOON)? == (0, 0), "something was changed by the one who was overtaken");
+        self.other.nothing_is_left("after the one who was overtaken", SOON)?;
         self.inits_are(1)
     }
 }

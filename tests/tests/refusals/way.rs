@@ -207,11 +207,11 @@ fn no_bastion(world: &World) -> Result<()> {
 fn ways_that_work(world: &World) -> Result<()> {
     let root = checkout(world, STORAGE)?;
     let wanted = root.planned(LIMIT)?;
-    ensure!(wanted.0 > 0, "root's plan is empty");
+    ensure!(!wanted.0.is_empty(), "root's plan is empty");
     let before = Picture::of_files(world)?;
     let same = |who: &str, checkout: &Checkout<'_>| -> Result<()> {
         let planned = checkout.planned(LIMIT).with_context(|| who.to_owned())?;
-        ensure!(planned == wanted, "{who} plans {planned:?}, root {wanted:?}");
+        ensure!(planned == wanted, "{who} plans {planned:#?}, root {wanted:#?}");
         unchanged(world, &before, &[])
     };
     same("ops", &user(world, "ops", true, None)?)?;
@@ -226,7 +226,7 @@ fn ways_that_work(world: &World) -> Result<()> {
         let mut command = checkout.command(&["-o", "json", "plan"])?;
         command.envs(variables.iter().map(|name| (*name, OPSPW_PASSWORD)));
         let plan = json(&Running::start("plan".into(), &mut command)?.end(LIMIT)?.code(0)?)?;
-        ensure!(plan["steps"].as_array().map(Vec::len) == Some(wanted.0) && errors(&plan).is_empty(), "by {variables:?}: {plan:#}");
+        ensure!(plan["steps"].as_array().map(Vec::len) == Some(wanted.0.len()) && errors(&plan).is_empty(), "by {variables:?}: {plan:#}");
     }
     // Read by others, a password is not taken.
     let open = user(world, "opspw", true, Some(OPSPW_PASSWORD))?;
