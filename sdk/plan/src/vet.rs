@@ -9,7 +9,7 @@ use arcus_contract::facts::{Probe, Request};
 use arcus_contract::files::{Content, File, Piece};
 use arcus_contract::types::{Node, Problem, Role};
 
-use crate::manifest::Manifest;
+use crate::manifest::{Concern, Manifest};
 use crate::pattern;
 
 pub use drill::drill;
@@ -87,6 +87,9 @@ pub fn plan(manifest: &Manifest, nodes: &[Node], desired: &Desired) -> Result<()
             }
             Some(_) => {}
         }
+        for milestone in step.provides.iter().filter(|milestone| !may_provide(manifest.concern, milestone)) {
+            deny(None, format!("it provides `{milestone}`, which is not its to provide: others would go by it"));
+        }
         self::step(manifest, step, &mut deny);
     }
     if denials.is_empty() { Ok(()) } else { Err(denials) }
@@ -111,6 +114,7 @@ pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
         Probe::File(file) if file.content > 0 && is_private(&file.path) => denied(format!("way to read {}", file.path)),
         Probe::File(file) if !may_read(manifest, &file.path) => denied(format!("grant.read = {:?}", file.path)),
         Probe::FileIs(file) if !may_read(manifest, &file.path) => denied(format!("grant.read = {:?}", file.path)),
+        Probe::FileIs(file) => compared(manifest, file).map_or(Ok(()), denied),
         Probe::Directory(path) if !may_read(manifest, path) => denied(format!("grant.read = {path:?}")),
         Probe::Holders(path) if !may_read(manifest, path) => denied(format!("grant.read = {path:?}")),
         Probe::Query(query) => match manifest.query(&query.id) {
@@ -120,6 +124,31 @@ pub fn permit(manifest: &Manifest, request: &Request) -> Result<(), Problem> {
             }
         },
         _ => Ok(()),
+    }
+}
+
+/// Which right is missing for what a file is to be compared with: the answer tells of it.
+fn compared(manifest: &Manifest, file: &File) -> Option<String> {
+    let grant = &manifest.grant;
+    match &file.content {
+        Content::NodeFile((_, path)) if !may_read(manifest, path) => Some(format!("grant.read = {path:?}")),
+        Content::Artifact(name) if !grant.artifacts.contains(name) => Some(format!("grant.artifacts = [{name:?}]")),
+        Content::Pieces(pieces) => pieces.iter().find_map(|piece| match piece {
+            Piece::Secret(name) if !grant.secrets.contains_key(name) => Some(format!("grant.secrets.{name}")),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// The milestones of the contract belong to a concern each; what a plugin calls its own is its own.
+fn may_provide(concern: Concern, milestone: &str) -> bool {
+    match milestone.split('.').next() {
+        Some("storage") => matches!(concern, Concern::Storage | Concern::Migration),
+        Some("network") => concern == Concern::Network,
+        Some("vip") => concern == Concern::Gateway,
+        Some("platform") => concern == Concern::Platform,
+        _ => true,
     }
 }
 
@@ -194,11 +223,19 @@ fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<Str
             write(&file.path);
             self::file(manifest, file, deny);
         }
+        Action::Call(_) => deny(None, "it opens the hatch, live access to nodes, which this Arcus does not give".into()),
         Action::Service(service) if !grant.services.contains(&service.name) => {
             deny(Some(format!("grant.services = {:?}", service.name)), format!("it may not touch {}", service.name));
         }
         Action::Command(command) | Action::Job(command) => {
             let stdin: Vec<&Piece> = command.stdin.iter().collect();
+            for piece in &stdin {
+                if let Piece::Secret(name) = piece
+                    && !grant.secrets.contains_key(name)
+                {
+                    deny(Some(format!("grant.secrets.{name}")), format!("it was not granted the secret `{name}`"));
+                }
+            }
             let text = stdin.iter().map(|piece| match piece {
                 Piece::Text(text) => text.clone(),
                 Piece::Secret(name) => format!("secret-{name}"),
@@ -288,4 +325,37 @@ pub fn role_name(role: Role) -> &'static str {
 
 fn has_role(node: &Node, roles: &[String]) -> bool {
     node.roles.iter().any(|role| roles.iter().any(|name| name == role_name(*role)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arcus_contract::files::Part;
+
+    const MANIFEST: &str = "name = \"storage-x\"\nversion = \"0.1.0\"\nconcern = \"storage\"\ncontract = \"0.1\"\nsummary = \"x\"\n\
+        [grant]\nactions = [\"call\"]\nwrite = [\"/srv\"]\nartifacts = [\"mine\"]\n[grant.secrets.mine]\norigin = \"operator\"\n";
+
+    #[test]
+    fn a_file_is_compared_with_nothing_that_is_not_granted() {
+        let manifest = Manifest::from_toml(MANIFEST).unwrap();
+        let asked = |content: Content| {
+            let file = File { path: "/srv/x".into(), part: Part::Whole, content, mode: 0o644, owner: "root".into(), group: "root".into(), keep_original: false };
+            permit(&manifest, &Request { node: "one".into(), probe: Probe::FileIs(file) }).map_err(|problem| problem.message)
+        };
+        let secret = |name: &str| Content::Pieces(vec![Piece::Text("a".into()), Piece::Secret(name.into())]);
+        for good in [secret("mine"), Content::Artifact("mine".into()), Content::NodeFile(("two".into(), "/srv/y".into()))] {
+            assert_eq!(asked(good), Ok(()));
+        }
+        for (bad, missing) in [(secret("theirs"), "grant.secrets.theirs"), (Content::Artifact("theirs".into()), "grant.artifacts"), (Content::NodeFile(("two".into(), "/etc/shadow".into())), "grant.read")] {
+            assert!(asked(bad).unwrap_err().contains(missing), "{missing}");
+        }
+    }
+
+    #[test]
+    fn milestones_of_other_concerns_are_theirs() {
+        let mine = |milestone: &str| may_provide(Concern::Storage, milestone);
+        assert!(mine("storage.mounted") && mine("storage-x.filled"));
+        assert!(!mine("vip.answering") && !mine("platform.initialised") && !mine("network.ready"));
+        assert!(may_provide(Concern::Migration, "storage.mounted") && !may_provide(Concern::Gateway, "storage.mounted"));
+    }
 }
