@@ -27,6 +27,7 @@ nodes:
   - { name: one, address: 10.96.0.11, roles: [manage], ssh: { address: 127.0.0.1, port: 1 } }
   - { name: two, address: 10.96.0.12, roles: [compute], ssh: { address: 127.0.0.2, port: 1 } }
   - { name: three, address: 10.96.0.13, roles: [compute], ssh: { address: 127.0.0.3, port: 1 } }
+  - { name: four, address: 10.96.0.14, roles: [storage], ssh: { address: 127.0.0.4, port: 1 } }
 storage: { use: hostile, hostile: { mode: MODE } }
 plugins: { storage-hostile: ./hostile.wasm }
 ";
@@ -112,7 +113,7 @@ fn json(ended: &Ended) -> Result<Value> {
 struct Broken(&'static str, &'static str, i32, &'static str, &'static [&'static str]);
 
 /// The same for the page on attacks: what it tries, and what stops it.
-const ATTACKS: [(&str, &str, &str); 11] = [
+const ATTACKS: [(&str, &str, &str); 22] = [
     ("trap", "it panics", "the sandbox: a call ends, and nothing else"),
     ("hang", "it never ends", "10 s of processor time for a call"),
     ("memory", "it takes all memory", "64 MiB for a call"),
@@ -124,11 +125,22 @@ const ATTACKS: [(&str, &str, &str); 11] = [
     ("command", "a command that its manifest does not have", "its grant, before the plan is shown"),
     ("query", "a question that its manifest does not have", "its grant, before any node is asked"),
     ("shadow", "it wants to read the passwords of a node", "its grant; the content is private whatever is granted"),
+    ("asks", "it asks without end", "64 asks for a call"),
+    ("steps", "a plan without end", "50,000 steps, and 64 MiB, for a plan"),
+    ("role", "a step on a node of a role that it may not touch", "its grant, before the plan is shown"),
+    ("climb", "a path that climbs out of where it may write", "paths are taken as they are, and must be normal"),
+    ("option", "an option where its command has a hole for a path", "what fills a hole never begins with `-`"),
+    ("shell", "a piece of shell in the hole", "what fills a hole is a plain word; no shell sees it"),
+    ("secret", "a secret that it was not granted", "secrets by name, each granted"),
+    ("milestone", "it says for another plugin that the address answers", "milestones of the contract belong to their concern"),
+    ("call", "live access to a node", "there is none in this Arcus: such a step is denied, and a component that imports it is not loaded"),
+    ("key", "it wants to read root's private key", "the content is private whatever is granted"),
+    ("global", "it wants to read the passwords in the installer's `global.sh`", "the content is private whatever is granted"),
 ];
 
 const PAGE: &str = "docs/attacks.md";
 
-const BROKEN: [Broken; 11] = [
+const BROKEN: [Broken; 22] = [
     Broken("trap", "plan", 1, "plugin.trap", &["`lifecycle.plan`", "the shelf fell on one"]),
     Broken("hang", "plan", 1, "plugin.hang", &["`lifecycle.plan`", "time"]),
     Broken("memory", "plan", 1, "plugin.memory", &["`lifecycle.plan`", "memory"]),
@@ -142,6 +154,17 @@ const BROKEN: [Broken; 11] = [
     // Questions that it may not ask are told to itself, and it passes them on.
     Broken("query", "plan", 7, "node.denied", &["rm"]),
     Broken("shadow", "plan", 7, "node.denied", &["/etc/shadow"]),
+    Broken("asks", "plan", 1, "plugin.asks", &["`lifecycle.plan`", "more than 64 times"]),
+    Broken("steps", "plan", 1, "plugin.output", &["`lifecycle.plan`", "50000 at most"]),
+    Broken("role", "plan", 7, "plugin.denied", &["four", "roles"]),
+    Broken("climb", "plan", 7, "plugin.denied", &["/srv/hostile/../../etc/passwd"]),
+    Broken("option", "plan", 7, "plugin.denied", &["mkdir --mode=0777"]),
+    Broken("shell", "plan", 7, "plugin.denied", &["$(reboot)"]),
+    Broken("secret", "plan", 7, "plugin.denied", &["exdb"]),
+    Broken("milestone", "plan", 1, "plugin.contract-broken", &["vip.answering"]),
+    Broken("call", "plan", 1, "plugin.contract-broken", &["hatch"]),
+    Broken("key", "plan", 7, "node.denied", &["/root/.ssh/id_rsa"]),
+    Broken("global", "plan", 7, "node.denied", &["global.sh"]),
 ];
 
 #[test]
@@ -409,6 +432,7 @@ fn plugins_come_out_of_registries_and_bundles_and_are_approved_by_signature() {
     let mut scenes = Scenes::default();
     scenes.play("published, added, updated", || registry::published_and_added(&market));
     scenes.play("carried in a bundle", || registry::carried_in_a_bundle(&market));
+    scenes.play("without TLS, and elsewhere", || registry::without_tls_and_elsewhere(&market));
     scenes.play("approved by signature", || registry::approved_by_signature(&market, &hostile));
     scenes.play("registries that mean harm, as the page on attacks says", || page("| Attack | What stops it | What is said of it |\n|---|---|---|\n", &registry::registries_that_mean_harm(&market, &hostile)?));
     scenes.end();

@@ -38,7 +38,9 @@ pub struct Bundled {
 #[serde(rename_all = "camelCase")]
 struct Index {
     schema_version: u32,
-    media_type: String,
+    /// Others' tools leave it out.
+    #[serde(default)]
+    media_type: Option<String>,
     manifests: Vec<Descriptor>,
 }
 
@@ -62,7 +64,7 @@ pub fn write(artefacts: &[(Artefact, Option<String>)]) -> std::io::Result<Vec<u8
         annotations.extend(source.clone().map(|source| (SOURCE.to_owned(), source)));
         manifests.push(Descriptor::of(MANIFEST, &artefact.manifest, Some(annotations)));
     }
-    let index = serde_json::to_vec(&Index { schema_version: 2, media_type: INDEX_TYPE.to_owned(), manifests })?;
+    let index = serde_json::to_vec(&Index { schema_version: 2, media_type: Some(INDEX_TYPE.to_owned()), manifests })?;
     let mut tar = Builder::new(Vec::new());
     let all = [(LAYOUT.0.to_owned(), LAYOUT.1), (INDEX.to_owned(), index.as_slice())];
     for (path, bytes) in all.into_iter().chain(contents) {
@@ -141,6 +143,29 @@ mod tests {
         let all = read(bytes.as_slice(), "x.tar", 100).unwrap();
         let told: Vec<_> = all.iter().map(|one| (one.component.as_slice(), one.signature.as_deref(), one.source.as_deref())).collect();
         assert_eq!(told, [(&b"\0asm one"[..], Some("signed"), Some("oci://host/x")), (b"\0asm two", Some("signed"), None)]);
+    }
+
+    /// skopeo's: no media type in its index, folders of their own, other names.
+    #[test]
+    fn what_others_tools_write_is_read() {
+        let artefact = artefact("storage-x", b"\0asm one");
+        let index = serde_json::json!({ "schemaVersion": 2, "manifests": [Descriptor::of(MANIFEST, &artefact.manifest, None)] }).to_string();
+        let mut tar = Builder::new(Vec::new());
+        let mut put = |path: &str, kind: EntryType, bytes: &[u8]| {
+            let mut header = Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_entry_type(kind);
+            tar.append_data(&mut header, path, bytes).unwrap();
+        };
+        put("./blobs/sha256/", EntryType::Directory, b"");
+        for bytes in [&artefact.component, &artefact.config, &artefact.manifest] {
+            put(&format!("./{}", path(&digest(bytes))), EntryType::Regular, bytes);
+        }
+        put("./index.json", EntryType::Regular, index.as_bytes());
+        let bytes = tar.into_inner().unwrap();
+        assert!(is_bundle(&bytes));
+        let all = read(bytes.as_slice(), "x.tar", 100).unwrap();
+        assert_eq!((all.len(), all[0].component.as_slice(), all[0].signature.as_deref()), (1, &b"\0asm one"[..], Some("signed")));
     }
 
     #[test]

@@ -17,6 +17,8 @@
 mod artefact;
 mod bundle;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 mod login;
 mod place;
 mod registry;

@@ -158,7 +158,7 @@ fn unreached(url: &str, error: ureq::Error) -> Fault {
         ),
         ureq::Error::Timeout(what) => Fault::new("registry.too-slow", format!("{url} did not answer in time ({what})"), "try again later"),
         ureq::Error::LargeResponseHeader(..) => Fault::denied("registry.too-large", format!("{url} answers with too many headers"), "do not use this registry, and tell its operator"),
-        error => Fault::new("registry.not-reached", format!("{url} cannot be reached: {error}"), "check the name, the network and HTTPS_PROXY; without a network: `arcus plugin bundle` elsewhere, and `arcus plugin add FILE` here"),
+        error => Fault::new("registry.not-reached", format!("{url} cannot be reached: {error}"), "check the name, the network and HTTPS_PROXY; one without TLS must be in your policy (plain-http); without a network: `arcus plugin bundle` elsewhere, and `arcus plugin add FILE` here"),
     }
 }
 

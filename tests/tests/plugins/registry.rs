@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use arcus_tests::{Apart, Ended, Running, approved, arcus, with_manifest};
 use serde_json::Value;
 
-use super::shelves::{HERE, PASSWORD, SHELF, Shelf, Trap, USER};
+use super::shelves::{Elsewhere, HERE, PASSWORD, SHELF, Shelf, Trap, USER};
 use crate::{Desk, FILE, LIMIT, json};
 
 /// Keys, components, registries, and the network that all are in.
@@ -249,6 +249,36 @@ pub fn carried_in_a_bundle(market: &Market) -> Result<()> {
     Ok(())
 }
 
+/// A registry without TLS, and one that keeps its contents elsewhere.
+pub fn without_tls_and_elsewhere(market: &Market) -> Result<()> {
+    let component = fs::read(market.path("0.1.0.wasm"))?;
+    let trap = Trap::set(&market.apart, "10.99.0.5", component.clone())?;
+    let place = |mode: &str| format!("oci://{}/{mode}/x:1", trap.address);
+    let login = auth(&trap.address, PASSWORD);
+    let add = |desk: &Desk, mode: &str| {
+        market.run_with(desk, &["plugin", "add", &place(mode)], |command| {
+            command.env("DOCKER_AUTH_CONFIG", &login);
+        })
+    };
+    said(&add(&market.desk("")?, "whole")?, 3, "registry.not-reached")?;
+    let desk = market.desk(&format!("plain-http = [\"{}\"]\n", trap.address))?;
+    said(&add(&desk, "token")?, 7, "registry.login-in-the-clear")?;
+    ensure!(!trap.asked().iter().any(|asked| asked.contains("Basic")), "the login went readable over the network: {:?}", trap.asked());
+    add(&desk, "whole")?.code(0)?;
+    // Contents at another host, by TLS: got without anything of ours.
+    let elsewhere = Elsewhere::serve(&market.apart, market.side.path())?;
+    let here = Trap::set(&market.apart, "127.0.0.1", component.clone())?;
+    let fresh = market.desk("")?;
+    let sent = format!("oci://{}/cdn--{}/x:1", here.address, elsewhere.port());
+    market.run(&fresh, &["plugin", "add", &sent])?.code(0)?;
+    ensure!(fs::read(fresh.path().join("plugins/storage-hostile.wasm"))? == component, "another component was put there");
+    // That host's certificate is looked at as any other.
+    let untrusted = market.run_with(&market.desk("")?, &["plugin", "add", &sent], |command| {
+        command.env_remove("SSL_CERT_FILE");
+    })?;
+    said(&untrusted, 7, "registry.tls").map(drop)
+}
+
 /// Rows for the page on attacks.
 pub fn registries_that_mean_harm(market: &Market, hostile: &Path) -> Result<Vec<String>> {
     let component = fs::read(hostile)?;
@@ -305,6 +335,8 @@ pub fn approved_by_signature(market: &Market, hostile: &Path) -> Result<()> {
     fs::remove_file(&signature)?;
     market.sign("security", &statement)?;
     desk.run(&["validate"])?.code(0)?;
+    let listed = json(&desk.run(&["plugin", "list"])?.code(0)?)?;
+    ensure!(listed["plugins"].to_string().contains("\"approved_by\":\"security, by signature\""), "who approved it is not said: {listed:#}");
     ensure!(fs::read_dir(desk.state().join("arcus/approvals"))?.next().is_none(), "it was approved on this side");
     // Whoever does not have that key in their policy is not bound by it; without the policy nobody is.
     fs::write(desk.state().join("arcus/policy.toml"), format!("[keys]\nsecurity = \"{security}\"\n"))?;

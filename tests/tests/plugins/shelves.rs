@@ -22,6 +22,8 @@ pub const USER: &str = "ops";
 pub const PASSWORD: &str = "hush-registry";
 /// The same, as `htpasswd -B` writes it.
 const HTPASSWD: &str = "ops:$2b$05$4kSZLTTHAhpNcyjgaui1c.DbBOfWdEkJY7StUJ7YIqt1bTROYBMS2\n";
+/// Where contents may be instead.
+const ELSEWHERE: u16 = 5444;
 /// The one without either, on this machine itself.
 pub const HERE: &str = "127.0.0.1:5000";
 
@@ -64,6 +66,29 @@ impl Shelf {
 }
 
 impl Drop for Shelf {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Where a registry may keep its contents: files of a folder, by TLS, for whoever asks.
+pub struct Elsewhere(Child);
+
+impl Elsewhere {
+    /// With the certificate that [`Shelf::guarded`] left there.
+    pub fn serve(apart: &Apart, folder: &Path) -> Result<Self> {
+        let this = Self(apart.command("openssl").args(["s_server", "-quiet", "-WWW", "-cert", "cert.pem", "-key", "key.pem", "-accept", &format!("10.99.0.5:{ELSEWHERE}")]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+        apart.inside(|| wait_until("openssl", Duration::from_secs(60), || Ok(TcpStream::connect(("10.99.0.5", ELSEWHERE)).is_ok())))??;
+        Ok(this)
+    }
+
+    pub fn port(&self) -> u16 {
+        ELSEWHERE
+    }
+}
+
+impl Drop for Elsewhere {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -138,6 +163,7 @@ fn serve(mut stream: &TcpStream, here: &str, component: &[u8], seen: &Mutex<Vec<
             _ => said("200 OK", "", whole.as_bytes()),
         },
         ("away", "GET") => said("307 Temporary Redirect", &format!("Location: http://127.0.0.2:{other}/blob\r\n"), b""),
+        ("cdn", "GET") => said("307 Temporary Redirect", &format!("Location: https://10.99.0.5:{other}/0.1.0.wasm\r\n"), b""),
         ("loop", "GET") => said("307 Temporary Redirect", &format!("Location: {path}\r\n"), b""),
         ("endless", "GET") => endless(stream, "")?,
         ("claims", "GET") => endless(stream, &format!("Content-Length: {}\r\n", 1_u64 << 40))?,

@@ -50,6 +50,7 @@ pub fn run(context: &Context) -> Result<(), Fault> {
                             let mut one = json(&inspection, &path);
                             one["state"] = state.into();
                             one["source"] = gate.lock.pins.get(name).map(|pin| pin.source.clone()).into();
+                            one["approved_by"] = admitted.as_ref().ok().map(|approval| approval.by.clone()).into();
                             one["signed_by"] = signed.clone().into();
                             told.push(one);
                             let signed = if signed.is_some() { "signed" } else { "unsigned" };
