@@ -158,6 +158,10 @@ fn for_wasi(author: &Author, folder: &Path) -> Result<()> {
     const TARGET: &str = "wasm32-wasip2";
     let built = || -> Result<()> {
         let mut cargo = author.command("cargo", folder)?;
+        // As `plugin build` sets them: so what the compiler itself runs of the SDK is not built once more.
+        for (setting, value) in [("OPT_LEVEL", "z"), ("LTO", "true"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort"), ("STRIP", "debuginfo"), ("DEBUG", "false")] {
+            cargo.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+        }
         Running::start(TARGET.into(), cargo.args(["build", "--release", "--offline", "--target", TARGET]))?.end(LIMIT)?.code(0)?;
         let module = root().join("target/tests/author").join(TARGET).join("release/storage_first.wasm").display().to_string();
         author.arcus(folder, &["plugin", "build", "--module", &module])?.code(0).map(drop)

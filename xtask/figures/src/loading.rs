@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use arcus_plan::vet;
-use arcus_plugin::{Cache, Options, Plugin, Sandbox, Source, embedded};
+use arcus_plugin::{Cache, Options, Plugin, Sandbox, Source, digest, embedded, inspect};
 use futures::future::try_join_all;
 
 use crate::report::Report;
@@ -64,6 +64,21 @@ pub async fn measure(folder: &Path, bench: &[u8], report: &mut Report) -> Result
         each.push(took / u32::try_from(EIGHT.len())?);
     }
     report.alone("one plugin from a warm cache, one after the other", each);
+    let (mut read, mut hashed) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let begun = Instant::now();
+        for plugin in &eight {
+            std::hint::black_box(inspect(plugin.bytes).map_err(|fault| anyhow::anyhow!("{fault}"))?);
+        }
+        read.push(begun.elapsed() / u32::try_from(EIGHT.len())?);
+        let begun = Instant::now();
+        for plugin in &eight {
+            std::hint::black_box(digest(plugin.bytes));
+        }
+        hashed.push(begun.elapsed() / u32::try_from(EIGHT.len())?);
+    }
+    report.alone("of that: read and checked without being run", read);
+    report.alone("of that: its SHA-256", hashed);
     Ok(all)
 }
 

@@ -1,4 +1,4 @@
-//! `bench plugins`: builds `xtask/figures` together with `arcus`, so that both are built with the same features, and runs it.
+//! `bench plugins`: builds `xtask/figures` with the features that `arcus` has, and runs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub fn plugins(root: &Path, release: bool) -> Result<()> {
     let component = folder.join("storage-bench.wasm");
     crate::plugins::component(root, &root.join("tests/bench-plugin"), &component)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root).args(["build", "--package", "arcus", "--package", "arcus-figures"]);
+    cargo.current_dir(root).args(["build", "--package", "arcus", "--package", "arcus-figures", "--bin", "arcus-figures"]);
     if release {
         cargo.arg("--release");
     }
