@@ -12,6 +12,8 @@ pub const UNIT: &str = "moosefs-master.service";
 /// What it reads.
 pub const SETTINGS: &str = "/etc/mfs/mfsmaster.cfg";
 pub const EXPORTS: &str = "/etc/mfs/mfsexports.cfg";
+/// Beside what the package says of the unit.
+const OVERRIDES: &str = "/etc/systemd/system/moosefs-master.service.d";
 /// The list: as it lies while the master does not run, while it runs, and as a logger has it.
 const NAMES: [&str; 2] = ["/var/lib/mfs/metadata.mfs", "/var/lib/mfs/metadata.mfs.back"];
 const LOGGED: &str = "/var/lib/mfs/metadata_ml.mfs.back";
@@ -75,8 +77,10 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout<'_>, sure: &Look<()>, pla
         .after([&package]);
     let settings = plan.file("settings", node, settings()).after([&package]);
     let exports = plan.file("exports", node, exports(cluster)).after([&package]).title("who may mount");
+    let folder = plan.directory("overrides", node, OVERRIDES, 0o755);
+    let recovers = plan.file("recovers", node, recovers()).after([&folder, &package]).title("after a power loss the master makes its list of its log by itself");
     // Other settings are read while it goes on: nobody reads or writes without it.
-    let run = plan.service("run-master", node, UNIT).newer_than([SETTINGS, EXPORTS]).reload().after([&tools, &names, &settings, &exports]);
+    let run = plan.service("run-master", node, UNIT).newer_than([SETTINGS, EXPORTS]).reload().after([&tools, &names, &settings, &exports, &recovers]);
     plan.wait("answers", node, [probe::query("servers", [node.address.as_str()]).on(node)], "the master answers", STARTS).after([&run])
 }
 
@@ -84,6 +88,12 @@ fn settings() -> FileSpec {
     // The log of changes is on the disk before a change is acknowledged: a power loss takes no name.
     let text = text!["# Written by Arcus (storage-moosefs).\nCHANGELOG_SAVE_MODE = 2\nREPLICATIONS_DELAY_INIT = 30\nCHUNKS_LOOP_MIN_TIME = 60\nAUTH_CODE = ", secret("auth"), "\n"];
     file(SETTINGS).content(text).mode(0o640).owner("root", "mfs")
+}
+
+/// The package's unit does not start after a crash: somebody would have to call `mfsmaster -a`.
+fn recovers() -> FileSpec {
+    let text = "# Written by Arcus (storage-moosefs).\n[Service]\nExecStart=\nExecStart=/usr/sbin/mfsmaster -c ${CFGFILE} -a -f start\nRestart=on-failure\nRestartSec=5\n";
+    file(format!("{OVERRIDES}/arcus.conf")).content(text)
 }
 
 fn exports(cluster: &Cluster<Config>) -> FileSpec {
