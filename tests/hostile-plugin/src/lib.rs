@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use arcus_sdk::contract::actions::Call;
 use arcus_sdk::prelude::*;
 
 /// What it does.
@@ -38,6 +39,37 @@ impl Plugin for Hostile {
                 let nobody = Node { name: "nobody".into(), ..node.clone() };
                 plan.file("write", &nobody, file("/srv/hostile/file").content("x\n"));
             }
+            "asks" => loop {
+                black_box(cluster.ask_one(node, probe::query("look", [])));
+            },
+            "steps" => {
+                for number in 0..50_001 {
+                    plan.file("fill", node, file("/srv/hostile/file").content("x\n")).of(number.to_string());
+                }
+            }
+            "role" => {
+                let other = cluster.nodes.iter().find(|node| node.roles == [Role::Storage]).unwrap_or(node);
+                plan.file("write", other, file("/srv/hostile/file").content("x\n"));
+            }
+            "climb" => {
+                plan.file("write", node, file("/srv/hostile/../../etc/passwd").content("x\n"));
+            }
+            "option" | "shell" => {
+                let word = if cluster.config.mode == "option" { "--mode=0777" } else { "/srv/hostile/$(reboot)" };
+                plan.command("make", node, ["mkdir", word]).until([probe::query("look", []).on(node)], "it is there", 5);
+            }
+            "secret" => {
+                plan.file("write", node, file("/srv/hostile/file").content(vec![secret("exdb")]));
+            }
+            "milestone" => {
+                plan.file("write", node, file("/srv/hostile/file").content("x\n")).provides(milestone::VIP_ANSWERING);
+            }
+            "call" => {
+                let call = Call { name: "live".into(), args: "{}".into(), nodes: vec![node.name.clone()] };
+                plan.action("live", node, "does what it likes", Action::Call(call), 5).until([probe::query("look", []).on(node)], "it did", 5);
+            }
+            "key" => answered(&cluster.ask_one(node, probe::content("/root/.ssh/id_rsa", 1000)))?,
+            "global" => answered(&cluster.ask_one(node, probe::content("/opt/rainbond/rainbond-ansible/scripts/installer/global.sh", 1000)))?,
             "outside" => {
                 plan.file("write", node, file("/etc/cron.d/hostile").content("* * * * * root true\n"));
             }
@@ -59,6 +91,8 @@ impl Plugin for Hostile {
 
     fn goals() -> Goals<Config> {
         Goals::new()
+            .on("make", |_, _| met())
+            .on("live", |_, _| met())
             .on("run", |_, case| panic!("no verdict on {}", case.node()?.name))
             .on("wipe", |_, _| met())
     }
