@@ -266,15 +266,22 @@ pub fn without_tls_and_elsewhere(market: &Market) -> Result<()> {
     ensure!(!trap.asked().iter().any(|asked| asked.contains("Basic")), "the login went readable over the network: {:?}", trap.asked());
     add(&desk, "whole")?.code(0)?;
     // Contents at another host, by TLS: got without anything of ours.
-    let elsewhere = Elsewhere::serve(&market.apart, market.side.path())?;
+    let elsewhere = Elsewhere::serve(&market.apart, market.side.path(), &component)?;
     let here = Trap::set(&market.apart, "127.0.0.1", component.clone())?;
     let fresh = market.desk("")?;
     let sent = format!("oci://{}/cdn--{}/x:1", here.address, elsewhere.port());
-    market.run(&fresh, &["plugin", "add", &sent])?.code(0)?;
+    let login = auth(&here.address, PASSWORD);
+    let added = market.run_with(&fresh, &["plugin", "add", &sent], |command| {
+        command.env("DOCKER_AUTH_CONFIG", &login);
+    })?;
+    added.code(0)?;
+    let heard = elsewhere.heard();
+    ensure!(heard.contains("GET /shelf?signed=yes HTTP/1.1") && !heard.to_lowercase().contains("authorization"), "{heard}");
+    ensure!(here.asked().iter().any(|asked| asked.contains("/blobs/") && asked.ends_with("Bearer for-this-registry-alone")), "{:?}", here.asked());
     ensure!(fs::read(fresh.path().join("plugins/storage-hostile.wasm"))? == component, "another component was put there");
     // That host's certificate is looked at as any other.
     let untrusted = market.run_with(&market.desk("")?, &["plugin", "add", &sent], |command| {
-        command.env_remove("SSL_CERT_FILE");
+        command.env("DOCKER_AUTH_CONFIG", &login).env_remove("SSL_CERT_FILE");
     })?;
     said(&untrusted, 7, "registry.tls").map(drop)
 }

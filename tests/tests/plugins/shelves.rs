@@ -72,15 +72,47 @@ impl Drop for Shelf {
     }
 }
 
-/// Where a registry may keep its contents: files of a folder, by TLS, for whoever asks.
-pub struct Elsewhere(Child);
+/// Where a registry may keep its contents: one of them, by TLS, for whoever asks first. It hears what it is told with that.
+pub struct Elsewhere {
+    child: Child,
+    heard: Arc<Mutex<String>>,
+}
 
 impl Elsewhere {
     /// With the certificate that [`Shelf::guarded`] left there.
-    pub fn serve(apart: &Apart, folder: &Path) -> Result<Self> {
-        let this = Self(apart.command("openssl").args(["s_server", "-quiet", "-WWW", "-cert", "cert.pem", "-key", "key.pem", "-accept", &format!("10.99.0.5:{ELSEWHERE}")]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
+    pub fn serve(apart: &Apart, folder: &Path, component: &[u8]) -> Result<Self> {
+        let mut openssl = apart.command("openssl");
+        openssl.args(["s_server", "-quiet", "-cert", "cert.pem", "-key", "key.pem", "-accept", &format!("10.99.0.5:{ELSEWHERE}")]).current_dir(folder);
+        let mut child = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().context("running openssl")?;
+        let (mut stdin, stdout) = (child.stdin.take().context("no input")?, child.stdout.take().context("no output")?);
+        let this = Self { child, heard: Arc::default() };
+        let heard = Arc::clone(&this.heard);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+                if let Ok(mut heard) = heard.lock() {
+                    heard.push_str(&String::from_utf8_lossy(&line));
+                    heard.push('\n');
+                }
+            }
+        });
         apart.inside(|| wait_until("openssl", Duration::from_secs(60), || Ok(TcpStream::connect(("10.99.0.5", ELSEWHERE)).is_ok())))??;
+        let answer = [format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", component.len()).as_bytes(), component].concat();
+        let heard = Arc::clone(&this.heard);
+        std::thread::spawn(move || {
+            // What it is given goes to who is connected: to the one who asks, not to the one who only looked whether it is there.
+            while !heard.lock().is_ok_and(|heard| heard.contains("GET ")) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let _ = stdin.write_all(&answer);
+            // Closed, it would end the connection before all of it was read.
+            std::thread::sleep(Duration::from_secs(600));
+        });
         Ok(this)
+    }
+
+    /// What it was told.
+    pub fn heard(&self) -> String {
+        self.heard.lock().map(|heard| heard.clone()).unwrap_or_default()
     }
 
     pub fn port(&self) -> u16 {
@@ -90,8 +122,8 @@ impl Elsewhere {
 
 impl Drop for Elsewhere {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -149,7 +181,7 @@ fn serve(mut stream: &TcpStream, here: &str, component: &[u8], seen: &Mutex<Vec<
     let whole = manifest(wasm, component.len());
     let answer = match (mode, method) {
         _ if path.starts_with("/token") => said("200 OK", "", br#"{"token": "for-this-registry-alone"}"#),
-        ("token", _) if login != "Bearer for-this-registry-alone" => said("401 Unauthorized", &format!("WWW-Authenticate: Bearer realm=\"http://{here}/token\",service=\"trap\",scope=\"repository:token:pull\"\r\n"), b""),
+        ("token" | "cdn", _) if login != "Bearer for-this-registry-alone" => said("401 Unauthorized", &format!("WWW-Authenticate: Bearer realm=\"http://{here}/token\",service=\"trap\",scope=\"repository:token:pull\"\r\n"), b""),
         ("realm", _) => said("401 Unauthorized", &format!("WWW-Authenticate: Bearer realm=\"http://127.0.0.2:{other}/token\",service=\"trap\"\r\n"), b""),
         ("upload", "POST") => said("202 Accepted", &format!("Location: http://127.0.0.2:{other}/upload\r\n"), b""),
         ("upload", _) => said("404 Not Found", "", b""),
@@ -163,7 +195,7 @@ fn serve(mut stream: &TcpStream, here: &str, component: &[u8], seen: &Mutex<Vec<
             _ => said("200 OK", "", whole.as_bytes()),
         },
         ("away", "GET") => said("307 Temporary Redirect", &format!("Location: http://127.0.0.2:{other}/blob\r\n"), b""),
-        ("cdn", "GET") => said("307 Temporary Redirect", &format!("Location: https://10.99.0.5:{other}/0.1.0.wasm\r\n"), b""),
+        ("cdn", "GET") => said("307 Temporary Redirect", &format!("Location: https://10.99.0.5:{other}/shelf?signed=yes\r\n"), b""),
         ("loop", "GET") => said("307 Temporary Redirect", &format!("Location: {path}\r\n"), b""),
         ("endless", "GET") => endless(stream, "")?,
         ("claims", "GET") => endless(stream, &format!("Content-Length: {}\r\n", 1_u64 << 40))?,
