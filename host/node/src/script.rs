@@ -185,3 +185,22 @@ pub fn nonce() -> String {
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     hex::encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Of two with one name, the shell would call whichever came last.
+    #[test]
+    fn no_function_of_a_piece_takes_the_place_of_another() {
+        let mut known = BTreeMap::new();
+        for (piece, text) in PIECES.iter() {
+            let defined = text.lines().filter_map(|line| line.split_once("() {")).map(|(name, _)| name).filter(|name| !name.contains(' '));
+            for name in defined {
+                assert_eq!(known.insert(name, piece), None, "{name} of {piece:?} is somebody else's, too");
+            }
+        }
+        assert!(known.len() > 50, "{known:?}");
+    }
+}

@@ -15,7 +15,7 @@ use crate::clusterfile::NodeSpec;
 use crate::world::World;
 
 /// How long a node may take from power-on until it answers by ssh.
-const ON_LIMIT: Duration = Duration::from_secs(60);
+const ON_LIMIT: Duration = Duration::from_secs(180);
 /// How often what runs in a node is told to go on, should it have been stopped.
 const STOPPED: Duration = Duration::from_millis(500);
 
@@ -190,11 +190,12 @@ impl Node<'_> {
         self.exec(["sh", "-c", line])?.ok().with_context(|| format!("on {}: {line}", self.name()))
     }
 
-    /// The number, outside, of the node's first process.
+    /// The number, outside, of the node's first process: inside it is 1. (Not the lowest of its group: numbers begin anew, and what enters
+    /// the node is in the group, too.)
     fn init(&self) -> Result<u32> {
         let file = self.world.group_of(self.name()).path().join("machine/payload/init.scope/cgroup.procs");
         let text = fs::read_to_string(&file).unwrap_or_default();
-        let first = text.lines().filter_map(|line| line.parse().ok()).min();
+        let first = text.lines().filter_map(|line| line.parse().ok()).find(|pid| is_first_inside(*pid));
         first.with_context(|| format!("{} is off", self.name()))
     }
 
@@ -213,6 +214,12 @@ impl Node<'_> {
     fn tc(&self, before: &[&str], after: &[&str]) -> Result<()> {
         crate::world::run(self.world.command("/sbin/tc").args(before).args(after), None)
     }
+}
+
+/// Whether a process is the first of its process namespace, see proc_pid_status(5).
+fn is_first_inside(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().find_map(|line| line.strip_prefix("NSpid:")).is_some_and(|numbers| numbers.split_whitespace().last() == Some("1"))
 }
 
 /// Waits for a command inside a node. A node that goes down stops whatever runs in it before killing it, and then nsenter stops, too

@@ -88,7 +88,8 @@ fn power_loss_is_silent_and_a_crash_is_not() {
     two.crash().unwrap();
     assert!(!two.is_on());
     assert!(pings(&world, "10.99.0.12"), "the kernel of a crashed node answers");
-    assert!(two.power_on().unwrap() < Duration::from_secs(30));
+    two.power_on().unwrap();
+    assert!(two.is_on());
 
     // Power loss: neither its own address nor the virtual one answers, from anywhere; peers see nothing, no reset.
     let silent = ["10.99.0.11", VIP];
