@@ -231,12 +231,12 @@ fn swapped(hostile: &Path) -> Result<()> {
     let wide = approved(&there)?;
     desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide))?;
     desk.refused(&["plan"], 7, "plugin.lock-edited")?;
-    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide).replace("/srv/hostile", "/etc"))?;
+    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide).replace("\"/srv/hostile\"", "\"/etc\""))?;
     let refused = desk.refused(&["plan"], 7, "plugin.not-approved")?;
     ensure!(refused["error"]["message"].to_string().contains("+ grant.write = "), "what is more is not said: {refused:#}");
     // Widened in the lock file alone.
     fs::copy(hostile, &there)?;
-    desk.write("arcus.lock", &lock.replace("/srv/hostile", "/etc"))?;
+    desk.write("arcus.lock", &lock.replace("\"/srv/hostile\"", "\"/etc\""))?;
     desk.refused(&["plan"], 7, "plugin.lock-edited")?;
     desk.write("arcus.lock", "format = 1\n[plugin.\u{1b}[2J]")?;
     desk.refused(&["plan"], 3, "lock-file.damaged")?;
