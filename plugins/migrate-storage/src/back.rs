@@ -58,7 +58,9 @@ fn home(route: &Route, seen: &Seen, phase: Phase, after: &[Planned], plan: &mut 
     let mut home = Vec::new();
     let mut opened = gone.clone();
     if route.serves {
-        let server = steps::restore(route, seen.of(node), &gone, plan).provides(milestone::STORAGE_MOUNTED);
+        let mut free = gone.clone();
+        free.push(exports::let_go(route, &gone, plan));
+        let server = steps::restore(route, seen.of(node), &free, plan).provides(milestone::STORAGE_MOUNTED);
         opened.push(server.clone());
         home.push(server);
     }

@@ -62,6 +62,27 @@ pub fn open(route: &Route, line: &Line, after: &[Planned], plan: &mut Plan) -> P
         .after([&opened])
 }
 
+/// The step that has the server let go of what lies on the path. It looks there for whoever asks, also for those it turns away, and what it
+/// has found is busy for as long as it remembers.
+pub fn let_go(route: &Route, after: &[Planned], plan: &mut Plan) -> Planned {
+    let node = route.copier;
+    plan.command("let-go", node, ["exportfs", "-raf"])
+        .until([probe::query("handed-out", []).on(node)], format!("the NFS server holds nothing on {}", route.shared.path), 15)
+        .title("have the NFS server forget whom it has turned away")
+        .after(after)
+}
+
+/// Judges `let-go`. Those turned away are listed behind a `#`; where there is no list, nobody serves.
+pub fn is_let_go<C>(cluster: &Cluster<C>, case: &Case<'_>) -> Judged {
+    let path = shared_path(cluster);
+    let output = case.get::<Output>(0)?;
+    let holds = |line: &str| line.trim_start_matches(['#', ' ']).split_whitespace().next() == Some(path);
+    match output.text().lines().find(|line| holds(line)) {
+        Some(line) => unmet(format!("it holds {}", line.trim())),
+        None => met(),
+    }
+}
+
 /// Clients of the path, as `exportfs -s` lists them: one a line.
 fn clients<'a>(output: &'a Output, path: &'a str) -> impl Iterator<Item = String> + 'a {
     let text = output.text();

@@ -82,7 +82,12 @@ fn whole(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
     // 5: switch.
     let noted = phase::write(route, Phase::Switching, std::slice::from_ref(&compared), plan);
     let noted = plan.join("to-switch", node, &noted);
-    let switched: Vec<Planned> = in_turn(route, seen).into_iter().map(|member| steps::switch(route, member, std::slice::from_ref(&noted), plan)).collect();
+    // What seals the directory on its server must be free to go.
+    let mut ready = vec![noted];
+    if still_serves(route, seen) {
+        ready.push(exports::let_go(route, &ready, plan));
+    }
+    let switched: Vec<Planned> = in_turn(route, seen).into_iter().map(|member| steps::switch(route, member, &ready, plan)).collect();
     // 6: thaw. From here on the old storage is behind.
     let switched = plan.join("switched", node, &switched);
     let noted = phase::write(route, Phase::Thawed, &[switched], plan);
@@ -90,6 +95,11 @@ fn whole(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
     for member in &seen.members {
         steps::release(route, member, std::slice::from_ref(&noted), plan);
     }
+}
+
+/// The server is among those that have not switched.
+fn still_serves(route: &Route, seen: &Seen) -> bool {
+    seen.members.iter().any(|member| route.is_server(member.node) && !member.is_switched(route))
 }
 
 /// The node that holds the old data covers them first: should that fail, all others still point to the old ones.

@@ -58,6 +58,7 @@ impl Plugin for Migrate {
             .on("seal", steps::is_sealed)
             .on("closed", exports::is_closed)
             .on("opened", exports::is_open)
+            .on("let-go", exports::is_let_go)
             .on("switch", steps::is_mounted)
             .on("restore", steps::is_mounted)
     }

@@ -125,6 +125,30 @@ fn a_writer_that_will_not_stop_is_named_and_nothing_is_switched() {
 }
 
 #[test]
+fn whoever_is_turned_away_by_the_server_does_not_hold_up_the_switch() {
+    let mut lab = Lab::<Migrate>::new(served());
+    let frozen = (0..60).find(|_| {
+        cut(&mut lab, 1);
+        lab.world().at("manage01").mounts.iter().any(|mounted| mounted.live && mounted.target == "/grdata")
+    });
+    assert!(frozen.is_some(), "it is never sealed");
+    asked_for(&mut lab.world(), "manage01");
+    let report = lab.converge().unwrap();
+    let at = |id: &str| report.performed().iter().position(|step| *step == id).unwrap_or_else(|| panic!("{id} was not performed: {:?}", report.performed()));
+    assert!(at("let-go:manage01") < at("switch:manage01"));
+    assert_moved(&lab, "with somebody at the door");
+    // Nobody asks: nothing is to be forgotten.
+    let mut quiet = Lab::<Migrate>::new(served());
+    assert!(!quiet.converge().unwrap().performed().iter().any(|step| step.starts_with("let-go")));
+    // The way back frees the new one likewise.
+    asked_for(&mut lab.world(), "manage01");
+    let mut lab = lab.rolling_back();
+    let report = lab.converge().unwrap();
+    assert!(report.is_done() && report.performed().iter().any(|step| *step == "let-go:manage01"), "{:?}", report.performed());
+    assert_home(&lab, "with somebody at the door");
+}
+
+#[test]
 fn a_new_storage_that_is_too_small_is_told_and_nobody_is_stopped() {
     let mut lab = Lab::<Migrate>::new(served());
     // Beside it, and not copied to yet.

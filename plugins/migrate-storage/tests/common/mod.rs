@@ -54,12 +54,21 @@ fn world() -> World {
     world
 }
 
+/// Somebody who was turned away asked for the directory: what is mounted there is busy until the server is told to forget.
+pub fn asked_for(world: &mut World, node: &str) {
+    world.machine(node).memory.insert("handed out".into(), "# /grdata\t10.99.0.77\n/opt/rainbond/etc/tools\t*(rw)\n".into());
+}
+
 /// What `exportfs -raf` read last is what it serves.
 fn exportfs(world: &mut World, invocation: &Invocation) -> Option<Output> {
     if invocation.matches(["exportfs", "-raf"]).is_some() {
         let text = world.text(&invocation.node, "/etc/exports").unwrap_or_default();
         world.machine(&invocation.node).memory.insert("exported".into(), text);
+        world.machine(&invocation.node).memory.remove("handed out");
         return Some(invocation.prints(""));
+    }
+    if invocation.matches(["cat", "/proc/net/rpc/nfsd.export/content"]).is_some() {
+        return Some(invocation.prints(world.at(&invocation.node).memory.get("handed out").cloned().unwrap_or_default()));
     }
     invocation.matches(["exportfs", "-s"])?;
     let text = world.at(&invocation.node).memory.get("exported").cloned().unwrap_or_default();
