@@ -88,6 +88,14 @@ impl Running {
         self.stderr.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    pub fn is_over(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Its process.
     #[must_use]
     pub fn id(&self) -> u32 {

@@ -1,12 +1,20 @@
 //! From one storage to another, with somebody writing all the time, and Arcus killed in every phase; and back again. From the kernel's
 //! NFS server on nodes with kernels of their own; and from a volume that somebody has mounted, on the lab's usual nodes.
 
+mod migrate {
+    pub mod guide;
+    pub mod soak;
+}
+
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arcus_lab::NodeSpec;
+use arcus_lab::{NodeSpec, Options, World};
 use arcus_tests::uml::{Image, Machines};
-use arcus_tests::{Checkout, Scenes, component};
+use arcus_tests::{Checkout, Running, Scenes, component};
+use migrate::{guide, soak};
 
 /// How a line of shell is run on a node, as root.
 type On<'a> = Box<dyn Fn(&str, &str) -> Result<String> + 'a>;
@@ -16,6 +24,12 @@ const SERVER_ADDRESS: &str = "10.95.0.11";
 const COMPUTE_ADDRESS: &str = "10.95.0.21";
 const SERVER: &str = "manage01";
 const COMPUTE: &str = "compute01";
+/// What a platform would have put there.
+const FILES: u32 = 300;
+/// How it is begun and gone on with.
+const START: &[&str] = &["migrate", "start", "--yes", "--accept", "blackout"];
+/// The way back.
+const ROLLBACK: &[&str] = &["migrate", "rollback", "--yes", "--accept", "blackout"];
 /// Such nodes are slow: every system call of theirs is several of the machine's.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -37,6 +51,9 @@ plugins: { platform-shelf: ./shelf.wasm }
 preflight: { relax: [manager-count, compute-count, storage-count, cpu, memory, disk-root, disk-docker, disk-opt-rainbond, disk-cache, disk-grlocaldata, disk-data, os, time-sync] }
 ";
 
+const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install";
+/// What Rainbond's first manager serves.
+const EXPORTS: &str = "mkdir -p /grdata /opt/rainbond/etc/tools; printf '/opt/rainbond/etc/tools *(rw,sync,no_subtree_check)\\n/grdata *(rw,sync,no_root_squash,no_subtree_check)\\n' > /etc/exports";
 /// Writes a number a line, each on the disk before the next, as long as it runs; what a number's line is missing was lost.
 const WRITER: &str = r#"cat > /usr/local/bin/writer <<'Y'
 #!/bin/sh
@@ -58,10 +75,7 @@ fn from_nfs_to_glusterfs_and_back() {
     machines.boot("manage01", SERVER_ADDRESS).expect("it boots");
     machines.boot("compute01", COMPUTE_ADDRESS).expect("it boots");
     machines.wait(&[SERVER_ADDRESS, COMPUTE_ADDRESS]).expect("they answer");
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), FILE).expect("the cluster file");
-    let checkout = Checkout::new(&world, file.path()).expect("a checkout");
-    checkout.approve("platform-shelf", &shelf).expect("the platform");
+    let checkout = operator(&world, &shelf);
     let address = |node: &str| if node == SERVER { SERVER_ADDRESS } else { COMPUTE_ADDRESS };
     let moving = Moving { on: Box::new(|node, line| machines.sh(address(node), line, LIMIT)), checkout: &checkout, old: "nfs" };
     let mut scenes = Scenes::default();
@@ -80,70 +94,71 @@ fn from_nfs_to_glusterfs_and_back() {
 
 #[test]
 fn from_what_is_mounted_to_glusterfs_and_back() {
-    let shelf = component("tests/shelf-plugin").expect("the platform");
-    let node = |name, last, role| NodeSpec::new(name, [10, 95, 0, last].into()).role(role);
-    let nodes = [node(SERVER, 11, "manage"), node(COMPUTE, 21, "compute"), node("storage01", 31, "storage"), node("storage02", 32, "storage")];
-    let world = arcus_tests::bare(&nodes, |options| options).expect("a lab");
-    let names = nodes.each_ref().map(|node| node.name.as_str());
-    world.wait_ssh(&names, LIMIT).expect("they answer");
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), FILE).expect("the cluster file");
-    let checkout = Checkout::new(&world, file.path()).expect("a checkout");
-    checkout.approve("platform-shelf", &shelf).expect("the platform");
-    let moving = Moving { on: Box::new(|node, line| world.node(node)?.sh(line)), checkout: &checkout, old: "existing" };
     let mut scenes = Scenes::default();
-    scenes.play("a cluster with a volume", || moving.mounted());
-    scenes.play("apply and plan do not move it, and name what does", || moving.not_by_apply());
-    scenes.play("killed in every phase, it comes through, and nothing is lost", || moving.there());
-    scenes.play("back again, with what was written since", || moving.back());
-    scenes.play("there again, and confirmed", || moving.confirmed());
-    drop(moving);
-    world.stop().expect("the lab ends");
+    on_usual_nodes(|options| options, |moving| {
+        scenes.play("a cluster with a volume", || moving.mounted(FILES));
+        scenes.play("apply and plan do not move it, and name what does", || moving.not_by_apply());
+        scenes.play("killed in every phase, it comes through, and nothing is lost", || moving.there());
+        scenes.play("back again, with what was written since", || moving.back());
+        scenes.play("there again, and confirmed", || moving.confirmed());
+    });
     scenes.end();
 }
 
-/// 200 MB in 3,000 files from a server's own folder to a volume, 1 % of them changed meanwhile: by the guide's `cp -arp`, during all of
-/// which users are cut off, and by what `arcus migrate` runs on the node.
+/// 200 MB in 3,000 files, 1 % of them changed meanwhile: by the guide's `cp -arp`, during all of which users are cut off, and by Arcus.
 #[test]
-#[ignore = "a figure, not a property, and minutes: cargo xtask test --long"]
+#[ignore = "figures, and minutes: cargo xtask test --long"]
 fn side_by_side_with_the_guide() {
-    const LIBRARY: &str = include_str!("../../host/node/src/sh/copy-tree.sh");
+    let mut scenes = Scenes::default();
+    on_usual_nodes(|options| options, |moving| {
+        scenes.play("a cluster with a volume, and one for the guide", || guide::prepared(moving));
+        scenes.play("from a server's own folder", || guide::from_a_folder(moving));
+        scenes.play("all of a migration, from a volume", || guide::from_a_volume(moving));
+    });
+    scenes.end();
+}
+
+/// As long as `cargo xtask lab soak` says.
+#[test]
+#[ignore = "a quarter of an hour: cargo xtask test --long, or cargo xtask lab soak"]
+fn killed_at_every_entry_of_the_journal() {
+    let bounds = soak::Bounds::from_environment();
+    // A small file takes a page of memory on each of two disks, in each of two volumes.
+    let room = if bounds.files > 10_000 { "6g" } else { "2g" };
+    on_usual_nodes(
+        |options| Options { data_disk: room.into(), ..options },
+        |moving| soak::soak(moving, &bounds).unwrap_or_else(|error| panic!("{error:#}")),
+    );
+}
+
+/// A manager and a compute node that use what two storage nodes keep, and their operator's folder.
+fn on_usual_nodes(tell: impl FnOnce(Options) -> Options, act: impl FnOnce(&Moving<'_>)) {
     let shelf = component("tests/shelf-plugin").expect("the platform");
     let node = |name, last, role| NodeSpec::new(name, [10, 95, 0, last].into()).role(role);
     let nodes = [node(SERVER, 11, "manage"), node(COMPUTE, 21, "compute"), node("storage01", 31, "storage"), node("storage02", 32, "storage")];
-    let world = arcus_tests::bare(&nodes, |options| options).expect("a lab");
-    world.wait_ssh(&nodes.each_ref().map(|node| node.name.as_str()), LIMIT).expect("they answer");
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    let text = FILE.replace("  migrating-from: nfs\n", "").replace("  nfs: { server: 10.95.0.11, export: /grdata }\n", "");
-    std::fs::write(file.path(), text).expect("the cluster file");
-    let checkout = Checkout::new(&world, file.path()).expect("a checkout");
-    checkout.approve("platform-shelf", &shelf).expect("the platform");
-    checkout.run(&["apply", "--yes", "--no-verify"], LIMIT).and_then(|ended| ended.code(0)).expect("a volume");
-    let server = world.node(SERVER).expect("it is there");
-    let timed = |line: &str| {
-        let begun = std::time::Instant::now();
-        server.sh(line).unwrap_or_else(|error| panic!("{error:#}"));
-        begun.elapsed().as_secs_f32()
-    };
-    let make = "import os
-for d in range(30):
-    os.makedirs(f'/srv/src/{d}')
-    for f in range(100): open(f'/srv/src/{d}/{f}', 'wb').write(os.urandom(69906))";
-    timed(&format!("python3 -c \"{make}\"; mkdir -p /grdata/guide /grdata/ours /srv/memory"));
-    let library = format!("cat > /srv/library <<'Y'\n{LIBRARY}\nY");
-    timed(&library);
-    let copy = |compare: u8| timed(&format!("cd / && sh -c '. /srv/library; copy_tree /srv/src /grdata/ours 1 {compare} /srv/memory/r /srv/kept' > /srv/said 2>&1 || {{ cat /srv/said; exit 1; }}"));
-    let guide = timed("cp -arp /srv/src/. /grdata/guide");
-    std::thread::sleep(Duration::from_secs(3));
-    let live = copy(0);
-    timed("for f in $(seq 0 29); do echo changed >> /srv/src/$f/7; done");
-    let frozen = copy(1);
-    eprintln!(
-        "guide: {guide:.1} s, all of it frozen; arcus: live {live:.1} s, frozen {frozen:.1} s ({:.0} % of the guide's), whole {:.2} times the guide's",
-        frozen / guide * 100.0,
-        (live + frozen) / guide
-    );
+    let world = arcus_tests::bare(&nodes, tell).expect("a lab");
+    let names = nodes.each_ref().map(|node| node.name.as_str());
+    world.wait_ssh(&names, LIMIT).expect("they answer");
+    let checkout = operator(&world, &shelf);
+    act(&Moving { on: Box::new(|node, line| patiently(&world, node, line)), checkout: &checkout, old: "existing" });
+    drop(checkout);
     world.stop().expect("the lab ends");
+}
+
+/// A folder with the cluster file, and the platform approved.
+fn operator<'w>(world: &'w World, shelf: &Path) -> Checkout<'w> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), FILE).expect("the cluster file");
+    let checkout = Checkout::new(world, file.path()).expect("a checkout");
+    checkout.approve("platform-shelf", shelf).expect("the platform");
+    checkout
+}
+
+/// For as long as it takes: what goes through all files of a large tree takes minutes.
+fn patiently(world: &World, node: &str, line: &str) -> Result<String> {
+    let mut shell = world.node(node)?.command("sh")?;
+    shell.args(["-c", line]).stdin(Stdio::null());
+    Ok(Running::start(format!("{node}: {line}"), &mut shell)?.end(3 * LIMIT)?.code(0)?.stdout)
 }
 
 struct Moving<'a> {
@@ -163,25 +178,38 @@ impl Moving<'_> {
         self.old == "nfs"
     }
 
-    /// With what a platform would have put there, and somebody who writes on each node.
-    fn filled(&self) -> Result<()> {
-        // Each program costs a slow node a tenth of a second: one makes all the files.
-        let files = "import os
-os.makedirs('/grdata/tenant', exist_ok=True)
-for d in range(6):
-    os.mkdir(f'/grdata/tenant/{d}')
-    for f in range(50): open(f'/grdata/tenant/{d}/{f}', 'wb').write(os.urandom(f * 200))
+    /// With what a platform would have put there, and somebody who writes.
+    fn filled(&self, files: u32) -> Result<()> {
+        // Each program costs a slow node a tenth of a second: one makes all the files, a few thousand in one go.
+        let size = if files > 10_000 { 20 } else { 200 };
+        for first in (0..files).step_by(5000) {
+            let last = files.min(first + 5000);
+            let make = format!(
+                "import os
+for n in range({first}, {last}):
+    d, f = divmod(n, 50)
+    if f == 0: os.makedirs(f'/grdata/tenant/{{d}}')
+    open(f'/grdata/tenant/{{d}}/{{f}}', 'wb').write(os.urandom(f * {size}))"
+            );
+            self.on(SERVER, &format!("python3 -c \"{make}\""))?;
+        }
+        let odd = "import os
 os.chdir('/grdata')
 open(b'new\\nline', 'w').write('x'); open(b'\\377\\376', 'w').write('x')
 os.link('tenant/1/1', 'hard'); os.symlink('hard', 'soft'); open('sparse', 'w').truncate(8 << 20)
 os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
-        self.on(SERVER, &format!("python3 -c \"{files}\""))?;
+        self.on(SERVER, &format!("python3 -c \"{odd}\""))?;
+        self.writers()
+    }
+
+    /// Somebody who writes on each node.
+    fn writers(&self) -> Result<()> {
         self.on(SERVER, &format!("NAME=manage01 UNIT=rbd-api.service; {WRITER}"))?;
         self.on(COMPUTE, &format!("NAME=compute01 UNIT=node.service; {WRITER}")).map(drop)
     }
 
-    /// By Arcus, to begin with; then the file says that it moves.
-    fn mounted(&self) -> Result<()> {
+    /// A volume, by Arcus, to begin with; then the file says that it moves.
+    fn volume(&self) -> Result<()> {
         let moving = self.checkout.text()?;
         let (before, rest) = moving.split_once("storage:\n").context("no storage")?;
         let (_, after) = rest.split_once("platform:").context("no platform")?;
@@ -191,16 +219,24 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
         self.checkout.write(&moving)?;
         let source = self.on(SERVER, "awk '$2 == \"/grdata\" { print $1 }' /etc/fstab")?;
         self.checkout.replace("migrating-from: nfs", "migrating-from: existing")?;
-        self.checkout.replace("nfs: { server: 10.95.0.11, export: /grdata }", &format!("existing: {{ source: \"{}\", type: glusterfs }}", source.trim()))?;
-        self.filled()
+        self.checkout.replace("nfs: { server: 10.95.0.11, export: /grdata }", &format!("existing: {{ source: \"{}\", type: glusterfs }}", source.trim()))
+    }
+
+    /// A volume with these files, and two who write.
+    fn mounted(&self, files: u32) -> Result<()> {
+        self.volume()?;
+        self.filled(files)
+    }
+
+    /// All files that nobody writes to.
+    fn digest(&self) -> Result<String> {
+        self.on(SERVER, "cd /grdata && find . -path ./.trashcan -prune -o -type f ! -name 'log-*' -print0 | sort -z | xargs -0 -n 200 sha256sum | sha256sum")
     }
 
     fn served(&self) -> Result<()> {
-        let install = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install";
-        let exports = "mkdir -p /grdata /opt/rainbond/etc/tools; printf '/opt/rainbond/etc/tools *(rw,sync,no_subtree_check)\\n/grdata *(rw,sync,no_root_squash,no_subtree_check)\\n' > /etc/exports";
-        self.on(SERVER, &format!("{exports}; {install} nfs-kernel-server > /dev/null 2>&1; systemctl enable -q --now nfs-server && exportfs -ra"))?;
-        self.on(COMPUTE, &format!("{install} nfs-common > /dev/null 2>&1; mkdir -p /grdata; echo '10.95.0.11:/grdata /grdata nfs rw 0 0' >> /etc/fstab; mount /grdata"))?;
-        self.filled()
+        self.on(SERVER, &format!("{EXPORTS}; {INSTALL} nfs-kernel-server > /dev/null 2>&1; systemctl enable -q --now nfs-server && exportfs -ra"))?;
+        self.on(COMPUTE, &format!("{INSTALL} nfs-common > /dev/null 2>&1; mkdir -p /grdata; echo '10.95.0.11:/grdata /grdata nfs rw 0 0' >> /etc/fstab; mount /grdata"))?;
+        self.filled(FILES)
     }
 
     fn not_by_apply(&self) -> Result<()> {
@@ -232,13 +268,13 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
 
     /// Kills it when it says so; the plan that it shows first says no `begin`.
     fn killed_at(&self, words: &str) -> Result<()> {
-        let mut running = self.checkout.start(&["migrate", "start", "--yes", "--accept", "blackout"])?;
+        let mut running = self.checkout.start(START)?;
         running.says(words, LIMIT)?;
         running.kill().map(drop)
     }
 
     fn there(&self) -> Result<()> {
-        let before = self.on(SERVER, "cd /grdata && find . -type f ! -name 'log-*' -print0 | sort -z | xargs -0 sha256sum | sha256sum")?;
+        let before = self.digest()?;
         self.killed_at("begin   copy /")?;
         let phase = self.phase()?;
         ensure!(phase.contains("phase 2 of 7, live copy") && phase.contains(&format!("{} is written to", self.old)), "{phase}");
@@ -250,18 +286,21 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
         self.on(COMPUTE, "! systemctl start node.service 2>/dev/null; mount -a; ! mountpoint -q /grdata")?;
         self.on(SERVER, "! systemctl start rbd-api.service 2>/dev/null")?;
         if self.is_served() {
-            self.on(SERVER, "! touch /grdata/x 2>/dev/null && exportfs -s | grep -Eq '^/opt/rainbond/etc/tools.*[,(]rw[,)]'")?;
+            self.on(SERVER, "! touch /grdata/x 2>/dev/null")?;
+            let exported = self.on(SERVER, "exportfs -s")?;
+            let open: Vec<&str> = exported.lines().filter(|line| !line.contains("127.0.0.1(")).collect();
+            ensure!(open.len() == 1 && open[0].starts_with("/opt/rainbond/etc/tools ") && open[0].contains(",rw,"), "exported is:\n{exported}");
             self.on(COMPUTE, "! timeout 20 mount -t nfs -o soft,timeo=20,retrans=1 10.95.0.11:/grdata /mnt 2>/dev/null")?;
         }
         self.killed_at("begin   mount 10.95.0.31:/data on /grdata")?;
-        self.checkout.run(&["migrate", "start", "--yes", "--accept", "blackout"], LIMIT)?.code(0)?;
+        self.checkout.run(START, LIMIT)?.code(0)?;
         for address in [SERVER, COMPUTE] {
             self.on(address, "findmnt -n -o FSTYPE,SOURCE /grdata | grep -q 'fuse.glusterfs *.*:/*data$' && grep -q ':/data /grdata glusterfs' /etc/fstab && [ \"$(grep -c grdata /etc/fstab)\" = 1 ]")?;
         }
         self.on(SERVER, "systemctl is-active -q rbd-api.service")?;
         self.on(COMPUTE, "systemctl is-active -q node.service")?;
         self.nothing_lost()?;
-        let after = self.on(SERVER, "cd /grdata && find . -path ./.trashcan -prune -o -type f ! -name 'log-*' -print0 | sort -z | xargs -0 sha256sum | sha256sum")?;
+        let after = self.digest()?;
         ensure!(before == after, "the data are others:\n{before}{after}");
         self.on(SERVER, "[ \"$(stat -c %i /grdata/hard)\" = \"$(stat -c %i /grdata/tenant/1/1)\" ] && [ \"$(stat -c %u:%g /grdata/tenant/1/3)\" = 1234:4321 ] && [ \"$(getfattr --only-values -n user.a /grdata/tenant/1/2)\" = b ]")?;
         let phase = self.phase()?;
@@ -271,7 +310,7 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
 
     fn back(&self) -> Result<()> {
         self.on(COMPUTE, "echo since > /grdata/tenant/since && rm /grdata/tenant/1/5")?;
-        self.checkout.run(&["migrate", "rollback", "--yes", "--accept", "blackout"], LIMIT)?.code(0)?;
+        self.checkout.run(ROLLBACK, LIMIT)?.code(0)?;
         for (node, unit) in [(SERVER, "rbd-api.service"), (COMPUTE, "node.service")] {
             self.on(node, &format!("[ \"$(cat /grdata/tenant/since)\" = since ] && [ ! -e /grdata/tenant/1/5 ] && systemctl is-active -q {unit}"))?;
         }
@@ -288,20 +327,20 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
     }
 
     fn confirmed(&self) -> Result<()> {
-        self.checkout.run(&["migrate", "start", "--yes", "--accept", "blackout"], LIMIT)?.code(0)?;
+        self.checkout.run(START, LIMIT)?.code(0)?;
         self.on(COMPUTE, "[ \"$(cat /grdata/tenant/since)\" = since ]")?;
         self.nothing_lost()?;
         self.checkout.run(&["migrate", "confirm", "--yes"], LIMIT)?.code(0)?;
         for node in [SERVER, COMPUTE] {
             self.on(node, "[ -z \"$(ls /var/lib/arcus-migration)\" ] && ! grep -q arcus-migration /proc/mounts")?;
         }
-        let ended = self.checkout.run(&["migrate", "rollback", "--yes", "--accept", "blackout"], LIMIT)?.says("migrate.confirmed")?;
+        let ended = self.checkout.run(ROLLBACK, LIMIT)?.says("migrate.confirmed")?;
         ensure!(!ended.status.success(), "there is a way back from what is gone");
         // From now on the file says no more than where they are.
         let moving = self.checkout.text()?;
         let existing = moving.lines().find(|line| line.trim_start().starts_with("existing:")).context("no old section")?;
         self.checkout.write(&moving.replace(existing, "").replace("  migrating-from: existing\n", ""))?;
-        ensure!(self.checkout.planned(LIMIT)? == (0, 0), "something is left");
+        self.checkout.nothing_is_left("the storage moved", LIMIT)?;
         Ok(())
     }
 }

@@ -69,6 +69,15 @@ pub enum Lab {
     Status,
     /// End the lab and remove all of it.
     Down,
+    /// Move the shared directory on real nodes of its own, there and back, killed at every entry of the journal.
+    Soak {
+        /// How many files are moved.
+        #[arg(long, default_value_t = 3000)]
+        files: u32,
+        /// After how many minutes no more runs are killed; a run that is under way is brought to its end.
+        #[arg(long, default_value_t = 600)]
+        minutes: u64,
+    },
 }
 
 /// Does it.
@@ -108,6 +117,7 @@ pub fn run(root: &Path, lab: Lab) -> Result<()> {
             }
             Ok(())
         }
+        Lab::Soak { files, minutes } => soak(root, files, minutes),
         Lab::Down => {
             let began = Instant::now();
             World::end(&dir)?;
@@ -157,6 +167,19 @@ fn up(dir: &Path, file: &Path, version: &str, init_seconds: u32) -> Result<()> {
     println!("end           cargo xtask lab down");
     world.leave();
     Ok(())
+}
+
+/// A test, which knows how such nodes are used; it is told how long it may take.
+fn soak(root: &Path, files: u32, minutes: u64) -> Result<()> {
+    let say = &mut |line: &str| eprintln!("{line}");
+    arcus_lab::ensure(say)?;
+    Base::ensure(say)?;
+    crate::plugins::build(root, &[])?;
+    // The binary is built with the tests of its own package.
+    crate::build::run(crate::test::cargo(root).args(["--workspace", "--no-run", "--test", "usage", "--test", "migrate"]))?;
+    let mut cargo = crate::test::cargo(root);
+    cargo.args(["--workspace", "--test", "migrate", "--", "--ignored", "--exact", "killed_at_every_entry_of_the_journal", "--nocapture"]);
+    crate::build::run(cargo.env("ARCUS_SOAK_FILES", files.to_string()).env("ARCUS_SOAK_MINUTES", minutes.to_string()))
 }
 
 /// A small program for `--power-hook`: this very binary, called with the lab it belongs to.
