@@ -16,8 +16,9 @@ struct Lab<'w> {
     link: Arc<dyn Link>,
 }
 
-/// One world at a time: this is about what happens, not about how much.
-static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+/// Two worlds at a time: this is about what happens, not about how much, and most of it is waiting.
+static TURNS: [std::sync::Mutex<()>; 2] = [std::sync::Mutex::new(()), std::sync::Mutex::new(())];
+static TURN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// A world of one node, and the test inside its network.
 fn with_lab(test: impl AsyncFn(&mut Lab) + Send + Sync) {
@@ -26,7 +27,8 @@ fn with_lab(test: impl AsyncFn(&mut Lab) + Send + Sync) {
 
 /// The same with a node that is like another system.
 fn with_lab_like(system: System, test: impl AsyncFn(&mut Lab) + Send + Sync) {
-    let _one = ONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let turn = TURN.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % TURNS.len();
+    let _turn = TURNS[turn].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let say = &mut |line: &str| eprintln!("{line}");
     arcus_lab::ensure(say).expect("a machine that can run the lab");
     let base = Base::ensure(say).expect("the base").with(system, say).expect("what lies over it");
