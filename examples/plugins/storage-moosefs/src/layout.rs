@@ -21,8 +21,8 @@ impl Layout<'_> {
         format!("{}:{PORT}:/", self.master.address)
     }
 
-    /// In the words of fstab. While the master is silent whoever looks gets an error, and never the empty directory below; when it is back
-    /// it goes on by itself, also where it was away when the node booted.
+    /// In the words of fstab. While the master is silent nobody sees the empty directory below; when it is back it goes on by itself, also
+    /// where it was away when the node booted.
     pub fn options(&self) -> Vec<String> {
         vec!["_netdev".into(), "mfsdelayedinit".into(), format!("fsname={}", self.source()), format!("subtype={}", mounting::TYPE)]
     }
