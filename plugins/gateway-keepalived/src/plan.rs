@@ -196,7 +196,7 @@ fn name_interface(config: &Config, ring: &Ring, node: &Node, seen: &Look<Vec<Net
     }
 }
 
-/// Looks for others that have the address or speak VRRP, before the first sign of life of our own: four seconds of listening.
+/// Looks for others that have the address or speak VRRP, before the first sign of life of our own: two seconds of listening.
 fn strangers<'a>(cluster: &Cluster<Config>, ring: &Ring<'a>, gates: &Gates, named: &[Look<String>], plan: &mut Plan) -> Vec<Heard<'a>> {
     let address = ring.address();
     let asked: Vec<(&'a Node, _)> = ring
