@@ -4,6 +4,7 @@ mod support;
 
 use std::path::Path;
 
+use arcus_plan::manifest::Concern;
 use arcus_plugin::{Fault, MAX_SIZE, Sandbox, Source, componentize, digest, inspect};
 use support::{Bench, Guest, echo, manifest, with_section};
 
@@ -103,6 +104,31 @@ async fn a_patch_of_the_contract_is_served() {
     let guest = Guest::new(&echo()).wit("arcus:plugin@0.1.0", "arcus:plugin@0.1.7");
     let plugin = Bench::new().load(&guest).await;
     assert_eq!(plugin.plan(support::Parrot, &support::input()).await.unwrap().warnings.len(), 1);
+}
+
+/// Components of each world that was ever published, with functions that do nothing: all their types are those that the host has today.
+#[tokio::test]
+async fn every_published_world_is_served() {
+    let sandbox = Bench::new().sandbox();
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let mut folders: Vec<_> = std::fs::read_dir(&wit).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    assert!(folders.iter().any(|folder| folder.ends_with("v0.1")), "{folders:?}");
+    for folder in folders {
+        let mut resolve = wit_parser::Resolve::default();
+        let (package, _) = resolve.push_path(&folder).unwrap();
+        let mut served = 0;
+        for concern in [Concern::Preflight, Concern::Storage, Concern::Network, Concern::Gateway, Concern::Platform, Concern::Migration] {
+            let name = format!("{}-plugin", concern.as_str());
+            let Some(world) = resolve.packages[package].worlds.get(&name).copied() else { continue };
+            let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Standard32);
+            wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8, true).unwrap();
+            let (bytes, _) = componentize(&module, &support::manifest_of(concern)).unwrap_or_else(|fault| panic!("{} {name}: {fault}", folder.display()));
+            sandbox.load(Source::Bytes(&name, &bytes)).await.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+            served += 1;
+        }
+        assert!(served >= 6, "{}: {served} worlds", folder.display());
+    }
 }
 
 #[tokio::test]
@@ -288,7 +314,7 @@ mod fuzz {
         let mut bench = Bench::new();
         bench.options.limits.cpu = Duration::from_millis(50);
         let sandbox = runtime.block_on(async { bench.sandbox() });
-        let (good, other) = (Guest::new(&echo()).build(), Guest::of(arcus_plan::manifest::Concern::Network, "(unreachable)").build());
+        let (good, other) = (Guest::new(&echo()).build(), Guest::of(Concern::Network, "(unreachable)").build());
         arcus_fuzz::bytes(&[&good, &other], &["arcus:manifest", "arcus:plugin/session@0.1.0", "wasi:cli/environment@0.2.6", "\0asm", "\u{d}\0\u{1}\0"], |bytes| {
             match inspect(bytes) {
                 Err(fault) => assert!(fault.code.starts_with("plugin.") && !fault.message.is_empty() && !fault.help.is_empty(), "{fault:?}"),

@@ -1,6 +1,6 @@
 //! Nodes that are not there: bare machines with Debian, of which everything is known and nothing is done yet.
 
-use arcus_contract::facts::{Answer, Clock, Fact, Hardware, Likeness, NetworkInterface, Os, Probe, Reachability, Request};
+use arcus_contract::facts::{Answer, Clock, Fact, Hardware, Likeness, Mounted, NetworkInterface, Os, Probe, Reachability, Request};
 use arcus_contract::handoffs::{GatewayOffer, Handed, Input, NetworkOffer, PlatformDemand, SharedDirectory, StorageOffer};
 use arcus_contract::types::{Node, Problem, Role};
 use arcus_plugin::Asker;
@@ -65,7 +65,7 @@ pub fn answer(node: &str, probe: &Probe) -> Answer {
             boot_id: format!("{node:0>36}"),
         }),
         Probe::Hardware => Fact::Hardware(Hardware { cpus: 8, memory_bytes: 32 << 30 }),
-        Probe::Mounts => Fact::Mounts(vec![]),
+        Probe::Mounts => Fact::Mounts(vec![mounted("/dev/sda1", "/", "ext4"), mounted("/dev/sdb1", "/data", "xfs")]),
         Probe::BlockDevices => Fact::BlockDevices(vec![]),
         Probe::Interfaces => {
             let number = node.trim_start_matches(|c: char| c.is_ascii_lowercase()).parse().unwrap_or(0);
@@ -89,6 +89,11 @@ pub fn answer(node: &str, probe: &Probe) -> Answer {
         Probe::Holders(_) => Fact::Holders(vec![]),
         Probe::Query(query) => return Err(missing(node, &query.id)),
     })
+}
+
+fn mounted(source: &str, target: &str, fstype: &str) -> Mounted {
+    let (size_bytes, free_bytes) = (100 << 30, 90 << 30);
+    Mounted { source: source.into(), target: target.into(), fstype: fstype.into(), options: vec!["rw".into()], size_bytes, free_bytes, live: true, fstab: Some(vec!["defaults".into()]) }
 }
 
 /// The programs of nothing are installed.

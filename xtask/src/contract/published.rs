@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     /// What was published, by the SHA-256 of its files.
-    const PUBLISHED: [(&str, &str); 0] = [];
+    const PUBLISHED: [(&str, &str); 1] = [("v0.1", "61ead8f6686b7ffaac1132f9f9144cad3e232da55712725c94cf2e1825eb1213")];
 
     #[test]
     fn what_was_published_never_changes() {
