@@ -57,7 +57,7 @@ const DIFFERENCES: [(&str, &[&str], &str); 20] = [
     ("configure", &MANAGERS, "differs"),
     ("run", &MANAGERS, CHANGES),
     // Whether the address is at home cannot be told without a program that tells who is well.
-    ("answering", &["vip"], "the program that could tell is not on this node"),
+    ("answering", &["vip"], "there is no program /etc/keepalived/arcus-gateway-check on this node"),
     // Everything but TCP applications still leads to the first manager.
     ("region", &["rainbond"], "wsurl is ws://10.99.0.11:6060"),
     ("domain", &["manage01"], "it leads to 10.99.0.11"),
@@ -220,6 +220,19 @@ impl Hand<'_> {
             &["one-holder", "configuration@manage02"],
             &[("manage02", "cp /root/right /etc/keepalived/keepalived.conf && systemctl restart keepalived")],
         )?;
+        // A machine that the file does not make a gateway speaks with the group's number.
+        let speaks = format!("systemd-run -q --unit=stranger /usr/bin/perl -e '{STRANGER}'");
+        self.fail(&[("compute01", &speaks)], &["unlisted"], &[])?;
+        let told = self.operator.run(&["plan"], LOOK)?.code(0);
+        self.sh("compute01", "systemctl stop stranger")?;
+        told?.says("vrrp.unlisted")?.says("compute01 at 10.99.0.21 (priority 90)")?;
         self.well_again()
     }
 }
+
+/// Signs of life of VRRP's version 2, to everybody: number 51, priority 90.
+const STRANGER: &str = r#"socket(S, 2, 3, 112) or die; setsockopt(S, 0, 33, pack("C", 255));
+while (1) {
+  send(S, pack("C8", 0x21, 51, 90, 1, 0, 1, 0, 0) . pack("C4", 10, 99, 0, 100), 0, pack("Sna4x8", 2, 0, pack("C4", 224, 0, 0, 18)));
+  select(undef, undef, undef, 0.3);
+}"#;
