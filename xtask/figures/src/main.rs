@@ -21,7 +21,8 @@ fn main() -> Result<()> {
     let mut report = report::Report::default();
     let loaded = runtime.block_on(loading::measure(&folder, &bench, &mut report))?;
     runtime.block_on(calls::measure(&loaded, &mut report))?;
-    runtime.block_on(whole::measure(&folder, &mut report))?;
+    let whole = runtime.block_on(whole::measure(&folder, &mut report));
     report.print();
-    report.write(&folder.join("plugins.json"))
+    report.write(&folder.join("plugins.json"))?;
+    whole
 }
