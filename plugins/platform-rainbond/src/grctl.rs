@@ -247,7 +247,7 @@ mod tests {
                 for output in [said(text), Output { status: 1, stdout: vec![], stderr: text.into(), truncated: true }] {
                     if let Ok(nodes) = nodes(&output) {
                         for node in &nodes {
-                            assert!(!node.uid.is_empty() && text.contains(&node.uid));
+                            assert!(!node.uid.is_empty() && output.text().contains(&node.uid));
                             // Good is exactly one word, whatever stands around it.
                             assert!(!node.status.is_good() || node.status.to_string() == "running");
                         }

@@ -91,14 +91,13 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
         members.push(member.clone());
         gate = vec![member];
     }
+    let mut ready = vec![first.clone()];
     for node in &managers {
         let refreshed = refresh(seat, node, &members, plan);
         let expect = format!("{} is running", node.name);
-        plan.wait("joined", node, list(), &expect, healthy).after([&refreshed]).provides(milestone::PLATFORM_JOINED);
+        let joined = plan.wait("joined", node, list(), &expect, healthy).after([&refreshed]).provides(milestone::PLATFORM_JOINED);
+        ready.push(joined);
     }
-    // From here on the membership stays, which is what the others need; that managers are well again may come at the same time.
-    let mut ready = members;
-    ready.push(first.clone());
     let mut installed: Vec<Planned> = Vec::new();
     for (number, node) in others.into_iter().enumerate() {
         let mut before = ready.clone();

@@ -275,7 +275,7 @@ mod fuzz {
             for status in [0, 1] {
                 let output = Output { status, stdout: text.into(), stderr: vec![], truncated: false };
                 if let Said::Is(volume) = said(&output) {
-                    assert!(status == 0 && text.contains(&volume.status));
+                    assert!(status == 0 && output.text().contains(&volume.status));
                 }
                 let _ = (crate::pool::peers(&output), complaint(&output));
                 if let Some((count, silent)) = entries(&output) {
