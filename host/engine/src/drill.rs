@@ -36,6 +36,10 @@ use strike::{parts, restores_after, silenced};
 const FIRST_BEAT: Duration = Duration::from_secs(15);
 /// What is looked at before a fault and after it was taken back.
 const CALM: Duration = Duration::from_millis(500);
+/// What a fault has touched comes back in its own time, also elsewhere: sessions between nodes, reports of health. So long what does not
+/// verify afterwards is looked at again.
+const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY_EVERY: Duration = Duration::from_secs(2);
 
 /// Switches a node's power: the operator's own program, called with `off NODE` or `on NODE`.
 #[derive(Debug, Clone)]
@@ -184,7 +188,7 @@ impl Engine {
                 continue;
             }
             if !report.drills.is_empty() {
-                let verified = self.verify().await?;
+                let verified = self.verify_recovered().await?;
                 if !verified.passed() {
                     report.left_out.extend(std::iter::once(name).chain(names.drain(..).rev()).map(|name| format!("{name}: not everything verifies")));
                     report.not_verified = unwell(&verified);
@@ -209,8 +213,24 @@ impl Engine {
             let message = format!("no drill was run{}", if report.left_out.is_empty() { String::new() } else { format!(" ({})", report.left_out.join("; ")) });
             return Err(Fault::new(Kind::Input, "drill.none", message));
         }
-        report.not_verified = unwell(&self.verify().await?);
+        report.not_verified = unwell(&self.verify_recovered().await?);
         Ok(report)
+    }
+
+    /// As [`Engine::verify`], with patience.
+    async fn verify_recovered(&self) -> Result<Verified, Fault> {
+        let begun = Instant::now();
+        loop {
+            let verified = self.verify().await?;
+            let left = RECOVERY.saturating_sub(begun.elapsed());
+            if verified.passed() || left.is_zero() || self.stop.is_cancelled() {
+                return Ok(verified);
+            }
+            if let Some(first) = unwell(&verified).first() {
+                self.emit(Event::Note(format!("not yet as it was, up to {} s more: {first}", left.as_secs())));
+            }
+            tokio::time::sleep(RECOVERY_EVERY.min(left)).await;
+        }
     }
 
     /// What can be drilled now, held against the manifests.
