@@ -304,7 +304,7 @@ async fn links_that_flip_during_a_thousand_writes_catch_nothing() {
             }
         }
         let flips = flipper.end();
-        assert!(flips > 2 * rounds, "{flips} flips during {rounds} changes are not worth the name");
+        assert!(flips > 2 * rounds as u64, "{flips} flips during {rounds} changes are not worth the name");
         assert_eq!(picture(&outside), before, "as user {user}, {}", if shared { "with leave" } else { "without" });
         if user == USER && !shared {
             assert_eq!(code(&node.change(write(&format!("{home}/f1"), "x", Expect::Any)).await), "file.shared-parent");

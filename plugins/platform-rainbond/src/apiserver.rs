@@ -69,9 +69,11 @@ pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) {
     }
     let managers = member::managers(cluster);
     let seen = cluster.ask_each(managers.iter().copied(), probe::content(paths::KUBERNETES, 65_536));
+    // The group lets one step be performed at a time; that each manager's API answers before the next is touched is an order of its own.
+    let mut before: Option<Planned> = None;
     for node in managers {
         let title = "move Kubernetes' API off the port that the gateway needs";
-        let ready = |step: Planned| step.title(title).needs(milestone::PLATFORM_JOINED, [node]).group(GROUP);
+        let ready = |step: Planned| step.title(title).needs(milestone::PLATFORM_JOINED, [node]).group(GROUP).after(&before);
         let written = match seen.of(node) {
             Known(None) => plan.later("api-port", node, "Rainbond is installed there", &["file"]),
             Unknown(problem) => plan.file("api-port", node, file(paths::KUBERNETES)).known::<()>(&Unknown(problem.clone())),
@@ -101,7 +103,7 @@ pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) {
             .newer_than([paths::KUBERNETES_UNIT])
             .until(asked, format!("Kubernetes' API on {} answers, on {FREE}, and the gateway has {TAKEN}", node.name), 120)
             .after([&update]);
-        ready(run).title(format!("run {UNIT}"));
+        before = Some(ready(run).title(format!("run {UNIT}")));
     }
 }
 

@@ -89,6 +89,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, all: &All, plan: &mut Pl
         return;
     }
     let wanted = wanted(cluster);
+    let mut agents: Option<Planned> = None;
     for node in member::all(cluster) {
         let ready = |step: Planned| step.needs(milestone::PLATFORM_JOINED, managers.iter().copied().chain([node]));
         let installed = all.at(node);
@@ -124,12 +125,15 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, all: &All, plan: &mut Pl
             }
             // The agents tell of their nodes' health: one after the other, each well again before the next. That the nodes are well at
             // other times is not what this is about.
-            let run = run.group("agents");
+            let run = run.group("agents").after(&agents);
             let is_so = installed.agent_is_current && text.is_known_and(|text| text.as_deref().is_some_and(|text| list.is_right(text, &wanted)));
             if !is_so {
                 let expect = format!("{} is running", node.name);
                 let asked = [probe::query("nodes", []).on(seat.node)];
-                ready(plan.wait("agent-well", node, asked, &expect, cluster.config.timeouts.healthy).after([&run]).group("agents"));
+                let well = plan.wait("agent-well", node, asked, &expect, cluster.config.timeouts.healthy).after([&run]).group("agents");
+                agents = Some(ready(well));
+            } else {
+                agents = Some(run);
             }
         }
     }

@@ -209,7 +209,9 @@ fn kubernetes_api_is_moved_out_of_the_gateways_way_one_manager_after_the_other()
     }
     let api: Vec<&str> = performed.iter().map(String::as_str).filter(|id| id.starts_with("api-")).collect();
     assert_eq!(api, ["api-port:manage01", "api-update:manage01", "api-port:manage02", "api-update:manage02", "api-port:manage03", "api-update:manage03"]);
-    // One that does not come back stops the rest.
+    // One that does not come back stops the rest: a group alone would let another node's step in between.
+    assert!(step(&lab, "api-port:manage02").after.contains(&"api-run:manage01".into()) && step(&lab, "api-port:manage03").after.contains(&"api-run:manage02".into()));
+    assert!(step(&lab, "agent-run:manage03").after.iter().any(|id| id.starts_with("agent-") && id.ends_with(":manage02")));
     assert!(["api-port", "api-update", "api-run"].iter().all(|verb| step(&lab, &format!("{verb}:manage02")).group.as_deref() == Some("kubernetes-api")));
     lab.world().machine("manage03").unit("kube-apiserver.service").active = false;
     assert_eq!(check(&lab, "kubernetes", Some("manage03")).outcome, Outcome::Failed);
