@@ -31,6 +31,8 @@ mod observer;
 mod pass;
 mod proposal;
 mod run;
+#[cfg(test)]
+mod simulated;
 mod status;
 mod vault;
 mod verify;

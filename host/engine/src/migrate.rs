@@ -82,73 +82,33 @@ pub async fn plan(engine: &Engine, role: &Role, way: Way, seat: Seat) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arcus_contract::types::Problem;
     use arcus_node::{Content, Hidden, Look, Report, Seen, Simulated};
-    use cap_std::fs::Dir;
-    use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::engine::{Operator, Setup};
-    use crate::vault::Bindings;
-
-    const FILE: &str = "cluster:\n  name: demo\n  id: 4f1c2f0e-7d57-4c9e-9c5e-3b1d6c1e9a01\nnodes:\n  \
-        - { name: m1, address: 10.0.0.1, roles: [manage, gateway] }\n  - { name: m2, address: 10.0.0.2, roles: [manage, gateway] }\n  \
-        - { name: m3, address: 10.0.0.3, roles: [manage, gateway] }\n  - { name: c1, address: 10.0.0.11, roles: [compute] }\n  - { name: c2, address: 10.0.0.12, roles: [compute] }\n";
+    use crate::simulated::{Opened, not_simulated};
 
     fn content(text: &str) -> Content {
         Content { bytes: Hidden::from(text.to_owned()), sha256: String::new(), mode: 0o600, owner: "root".into(), group: "root".into() }
     }
 
     /// A cluster of which one manager may remember a migration.
-    struct Ground {
-        folder: std::path::PathBuf,
-        engine: Engine,
-    }
-
-    impl Drop for Ground {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.folder);
-        }
-    }
-
-    async fn cluster(remembers: Option<(&'static str, &'static str)>) -> Ground {
-        let folder = std::env::temp_dir().join(format!("arcus-migrate-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("cluster.yaml"), FILE).unwrap();
+    async fn cluster(remembers: Option<(&'static str, &'static str)>) -> Opened {
         let transport = Simulated::new(move |node, batch| {
             let answer = |look: &Look| match look {
                 Look::Content { path, .. } if path == PHASE => {
                     let text = remembers.filter(|(keeper, _)| *keeper == node).map(|(_, text)| text);
                     Ok(Seen::Content(text.map(content)))
                 }
-                _ => Err(Problem { code: "look.bad".into(), message: "not simulated".into(), help: None, node: None, pointer: None, retryable: false }),
+                _ => Err(not_simulated()),
             };
             Ok(Report { answers: batch.looks.iter().map(answer).collect(), ..Report::default() })
         });
-        let setup = Setup {
-            folder: Dir::open_ambient_dir(&folder, cap_std::ambient_authority()).unwrap(),
-            file: "cluster.yaml".into(),
-            transport: Arc::new(transport),
-            embedded: &[],
-            cache: None,
-            approvals: None,
-            bindings: Bindings::default(),
-            jobs: 4,
-            limit: vec![],
-            operator: Operator { user: "eva".into(), host: "desk".into(), pid: std::process::id() },
-            events: Arc::new(|_| {}),
-            stop: CancellationToken::new(),
-        };
-        let engine = Engine::open(setup).await.unwrap();
-        Ground { folder, engine }
+        Opened::new(transport).await
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_migration_that_another_file_began_is_told_and_nothing_else_is_planned() {
-        let ground = cluster(Some(("m2", "phase 3 of 7, freeze; from nfs to glusterfs\n"))).await;
-        let engine = &ground.engine;
+        let engine = cluster(Some(("m2", "phase 3 of 7, freeze; from nfs to glusterfs\n"))).await;
         let fault = engine.plan().await.unwrap_err();
         let [trouble] = fault.troubles.as_slice() else { panic!("{fault}") };
         assert_eq!((trouble.code.as_str(), trouble.node.as_deref(), fault.kind), ("migrate.under-way", Some("m2"), Kind::Input));
@@ -160,8 +120,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn where_nobody_remembers_one_nothing_is_in_the_way() {
-        let ground = cluster(None).await;
-        let engine = &ground.engine;
+        let engine = cluster(None).await;
         assert!(engine.plan().await.is_ok());
         let open = engine.status().await.unwrap().open;
         assert!(!open.iter().any(|line| line.contains("moved")), "{open:?}");

@@ -4,19 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use arcus_contract::facts::{Fact, Os, Probe};
-use arcus_contract::types::Problem;
 use arcus_node::{Batch, Change, ConnectError, DrillNote, Ended, LockFact, LockOwner, Look, Outcome, Report, Seen, Simulated, TimerFact};
-use cap_std::fs::Dir;
-use tokio_util::sync::CancellationToken;
 
 use super::PowerHook;
-use crate::engine::{Engine, Operator, Setup};
 use crate::fault::Kind;
-use crate::vault::Bindings;
-
-const FILE: &str = "cluster:\n  name: demo\n  id: 4f1c2f0e-7d57-4c9e-9c5e-3b1d6c1e9a01\nnodes:\n  \
-    - { name: m1, address: 10.0.0.1, roles: [manage, gateway] }\n  - { name: m2, address: 10.0.0.2, roles: [manage, gateway] }\n  \
-    - { name: m3, address: 10.0.0.3, roles: [manage, gateway] }\n  - { name: c1, address: 10.0.0.11, roles: [compute] }\n  - { name: c2, address: 10.0.0.12, roles: [compute] }\n";
+use crate::simulated::{Opened, not_simulated};
 
 /// A node that is not there.
 #[derive(Default)]
@@ -66,7 +58,7 @@ fn perform(machine: &mut Machine, batch: &Batch) -> Report {
             Look::Timers => Ok(Seen::Timers(machine.timers.clone())),
             Look::Probe(Probe::Os) => Ok(Seen::Fact(Fact::Os(a_system()))),
             Look::Probe(Probe::Interfaces) => Ok(Seen::Fact(Fact::Interfaces(vec![]))),
-            _ => Err(Problem { code: "look.bad".into(), message: "not simulated".into(), help: None, node: None, pointer: None, retryable: false }),
+            _ => Err(not_simulated()),
         })
         .collect();
     report
@@ -79,14 +71,7 @@ fn a_system() -> Os {
 
 struct Ground {
     machines: Machines,
-    folder: std::path::PathBuf,
-    engine: Engine,
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+    engine: Opened,
 }
 
 impl Ground {
@@ -94,9 +79,6 @@ impl Ground {
         let mut all: BTreeMap<String, Machine> = ["m1", "m2", "m3", "c1", "c2"].map(|name| (name.to_owned(), Machine::default())).into();
         prepare(&mut all);
         let machines: Machines = Arc::new(Mutex::new(all));
-        let folder = std::env::temp_dir().join(format!("arcus-drill-{}", uuid::Uuid::new_v4().simple()));
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("cluster.yaml"), FILE).unwrap();
         let (inside, door) = (machines.clone(), machines.clone());
         let transport = Simulated::new(move |node, batch| Ok(perform(inside.lock().unwrap().get_mut(node).unwrap(), batch))).with_door(move |endpoint| {
             match door.lock().unwrap()[&endpoint.name].silent {
@@ -104,22 +86,7 @@ impl Ground {
                 false => Ok(()),
             }
         });
-        let setup = Setup {
-            folder: Dir::open_ambient_dir(&folder, cap_std::ambient_authority()).unwrap(),
-            file: "cluster.yaml".into(),
-            transport: Arc::new(transport),
-            embedded: &[],
-            cache: None,
-            approvals: None,
-            bindings: Bindings::default(),
-            jobs: 4,
-            limit: vec![],
-            operator: Operator { user: "eva".into(), host: "desk".into(), pid: std::process::id() },
-            events: Arc::new(|_| {}),
-            stop: CancellationToken::new(),
-        };
-        let engine = Engine::open(setup).await.unwrap();
-        Self { machines, folder, engine }
+        Self { machines, engine: Opened::new(transport).await }
     }
 
     fn done(&self, node: &str) -> Vec<String> {
