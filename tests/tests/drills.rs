@@ -25,13 +25,7 @@ const MANAGERS: [&str; 3] = ["manage01", "manage02", "manage03"];
 
 #[test]
 fn every_fault_is_borne_measured_and_taken_back() -> Result<()> {
-    let world = ha(|options| options)?;
-    let operator = quick(&world)?;
-    operator.run(&["apply", "--yes"], APPLY)?.code(0)?;
-    let power = Power::new(&world)?;
-    let scene = Scene { world: &world, operator: &operator, hook: power.hook() };
-    let mut scenes = Scenes::default();
-    power.while_serving(|| {
+    on_a_whole_cluster(|scene, scenes| {
         scenes.play("refused while something does not verify", || scene.refused());
         scenes.play("a storage node lost while another writes", || scene.storage());
         scenes.play("killed while a storage node is cut off: it comes back by itself", || scene.killed_in_an_isolation());
@@ -40,25 +34,28 @@ fn every_fault_is_borne_measured_and_taken_back() -> Result<()> {
         scenes.play("the first manager lost", || scene.manager());
         scenes.play("killed while keepalived is stopped: told, and taken back at once", || scene.killed_in_a_stop());
         scenes.play("killed while a node has no power: only the hook brings it back", || scene.killed_in_a_power_loss());
-    });
-    scenes.end();
-    world.stop()
+    })
 }
 
 /// What takes its time, and what differs from the above by how the node is lost alone.
 #[test]
 #[ignore = "four minutes: cargo xtask test --long"]
 fn the_other_ways_to_lose_a_node() -> Result<()> {
+    on_a_whole_cluster(|scene, scenes| {
+        scenes.play("a storage node without power while another writes", || scene.storage_without_power());
+        scenes.play("the first manager cut off", || scene.manager_cut_off());
+    })
+}
+
+/// Plays scenes on nodes that were made a cluster, with somebody at their power switches.
+fn on_a_whole_cluster(play: impl FnOnce(&Scene<'_>, &mut Scenes)) -> Result<()> {
     let world = ha(|options| options)?;
     let operator = quick(&world)?;
     operator.run(&["apply", "--yes"], APPLY)?.code(0)?;
     let power = Power::new(&world)?;
     let scene = Scene { world: &world, operator: &operator, hook: power.hook() };
     let mut scenes = Scenes::default();
-    power.while_serving(|| {
-        scenes.play("a storage node without power while another writes", || scene.storage_without_power());
-        scenes.play("the first manager cut off", || scene.manager_cut_off());
-    });
+    power.while_serving(|| play(&scene, &mut scenes));
     scenes.end();
     world.stop()
 }
