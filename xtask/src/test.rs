@@ -33,12 +33,17 @@ pub struct Suite {
 pub fn test(root: &Path, long: bool) -> Result<()> {
     arcus_lab::ensure(&mut |line| eprintln!("{line}"))?;
     crate::contract::generate(root, true)?;
-    crate::plugins::build(root, &[])?;
-    crate::plugins::ensure_target(crate::plugins::WITH_WASI)?;
-    // All at once, with the binary: what is built for some packages only is built again for others where they want other features of
-    // what they share, and that takes longer than the tests.
-    let mut suites = build(root)?;
-    arcus_lab::Base::ensure(&mut |line| eprintln!("{line}"))?;
+    let mut suites = std::thread::scope(|scope| {
+        // Beside the builds: packages are on their way to it for half of its time.
+        let base = scope.spawn(|| arcus_lab::Base::ensure(&mut |line| eprintln!("{line}")));
+        crate::plugins::build(root, &[])?;
+        crate::plugins::ensure_target(crate::plugins::WITH_WASI)?;
+        // All at once, with the binary: what is built for some packages only is built again for others where they want other features of
+        // what they share, and that takes longer than the tests.
+        let suites = build(root)?;
+        base.join().expect("making the base does not panic")?;
+        anyhow::Ok(suites)
+    })?;
     suites.sort_by_key(|suite| (suite.is_of_the_lab(), suite.package.clone(), suite.name.clone()));
     let (alone, beside): (Vec<&Suite>, Vec<&Suite>) = suites.iter().partition(|suite| suite.is_alone());
     let mut ends = run_all(beside, LANES, long)?;
