@@ -327,8 +327,9 @@ impl Planned {
         self.change(|draft| draft.step.goal = Some(goal))
     }
 
-    /// One step of this group at a time in the cluster, in the order of the plan, each behind its goal; a failure stops the group. Put
-    /// the holder of an address, or a leader, last.
+    /// One step of this group at a time in the cluster, each until its goal is met, the first in the plan first; a failure stops the
+    /// group. Put the holder of an address, or a leader, last. Not one *node* at a time: where a node has several steps, let its first be
+    /// [`Planned::after`] the last of the node before, or another node's may come in between.
     pub fn group(self, group: impl Into<String>) -> Self {
         let group = group.into();
         self.change(|draft| draft.step.group = Some(group))

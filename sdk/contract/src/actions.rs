@@ -341,8 +341,10 @@ pub struct Step {
     /// Milestones that hold on this node once this is done.
     #[cfg_attr(feature = "host", component(name = "provides"))]
     pub provides: Vec<String>,
-    /// At most one step of a group is under way in the cluster, in the order of the plan; a failure stops
-    /// the group. Put the holder of an address, or a leader, last.
+    /// At most one step of a group is under way in the cluster, until its goal is met; a failure stops the group. Of those that may
+    /// start, the first in the plan does: put the holder of an address, or a leader, last. That is one step at a time, not one node
+    /// at a time: after one of several steps of a node, a step of another node may come next. Where a node has to be well again before
+    /// the next is touched, let the first step of each be `after` the last of the one before.
     #[cfg_attr(feature = "host", component(name = "group"))]
     pub group: Option<String>,
     /// Once per cluster: performed only when every request of its goal was answered in this run.
