@@ -68,6 +68,11 @@ fn told(route: &Route, seen: &Seen, phase: Phase) -> String {
             }
         }
     }
+    if !matches!(phase, Phase::Thawed | Phase::Confirming) {
+        // A NAS cannot be told to keep a node out.
+        let or = if route.serves { ", or name it under `exclude`" } else { "" };
+        words.extend(seen.members.iter().filter(|member| matches!(member.mounts, Unknown(_))).map(|member| format!("{} does not answer and is waited for: bring it back{or}", member.node.name)));
+    }
     let there = seen.members.iter().filter(|member| member.is_switched(route)).count();
     words.push(format!("{there} of {} nodes on {new}", seen.members.len()));
     words.push(match phase {

@@ -3,7 +3,7 @@
 mod common;
 
 use arcus_migrate_storage::Migrate;
-use arcus_sdk::contract::facts::Holder;
+use arcus_sdk::contract::facts::{Holder, JobFact};
 use arcus_sdk::fake::{Fixture, Lab, Trouble};
 use common::*;
 
@@ -12,6 +12,11 @@ fn refused(lab: &Lab<Migrate>) -> Vec<String> {
         Err(Trouble::Refused(problems)) => problems.into_iter().map(|problem| problem.code).collect(),
         other => panic!("it was planned: {other:?}"),
     }
+}
+
+/// What `status` begins with.
+fn told(lab: &Lab<Migrate>) -> String {
+    lab.verify().unwrap().checks.into_iter().find(|check| check.id == "phase").unwrap().detail
 }
 
 /// A run that is cut after so many steps; `false` when it was through before.
@@ -163,7 +168,6 @@ fn a_new_storage_that_is_too_small_is_told_and_nobody_is_stopped() {
         Err(Trouble::Failed { step, why }) => assert!(step == "copy-live:manage01" && why.contains("too small"), "{step}: {why}"),
         other => panic!("{other:?}"),
     }
-    let told = |lab: &Lab<Migrate>| lab.verify().unwrap().checks.into_iter().find(|check| check.id == "phase").unwrap().detail;
     let words = told(&lab);
     assert!(words.contains("phase 2 of 7, live copy; nfs is written to; the last try ended: /mnt/arcus-migration/new is too small"), "{words}");
     assert!(words.contains("`arcus migrate start` goes on") && words.contains("`arcus migrate rollback`"), "{words}");
@@ -173,6 +177,29 @@ fn a_new_storage_that_is_too_small_is_told_and_nobody_is_stopped() {
     through(&mut lab);
     assert_moved(&lab, "with more room");
     assert!(!told(&lab).contains("last try"), "{}", told(&lab));
+}
+
+/// What `status` says of it: the last words of a job that ended badly stay on the node.
+#[test]
+fn a_source_that_is_written_to_during_the_comparison_is_told_and_both_ways_stay_open() {
+    let mut lab = Lab::<Migrate>::new(served());
+    let frozen = (0..60).find(|_| {
+        cut(&mut lab, 1);
+        lab.world().text("manage01", "/var/lib/arcus-migration/phase").is_some_and(|line| line.starts_with("phase 3 of 7"))
+    });
+    assert!(frozen.is_some(), "it never freezes");
+    let said = "copying\n/grdata was written to while it was compared: somebody still uses it who was not stopped";
+    let job = JobFact { running: false, status: Some(1), started_s: 100, tail: said.as_bytes().to_vec() };
+    lab.world().machine("manage01").jobs.insert("copy-final:manage01".into(), job);
+    let words = told(&lab);
+    assert!(words.contains("phase 3 of 7, freeze; nobody may write; the last try ended: /grdata was written to while it was compared"), "{words}");
+    assert!(words.contains("`arcus migrate start` goes on; `arcus migrate rollback` goes back at once"), "{words}");
+    let before = lab.world().clone();
+    through(&mut lab);
+    assert_moved(&lab, "once nobody writes any more");
+    let again = Lab::<Migrate>::new(served());
+    *again.world() = before;
+    assert_home(&back(again, "somebody writes"), "somebody writes");
 }
 
 #[test]
@@ -194,6 +221,9 @@ fn a_node_that_is_down_stops_it_before_the_switch_unless_it_is_excluded() {
     assert!(!report.is_done());
     assert_eq!(source(&lab.world(), "manage02").as_deref(), None, "frozen, not switched");
     assert!(!report.performed().iter().any(|step| step.starts_with("copy-final") || step.starts_with("switch")), "{:?}", report.performed());
+    let words = told(&lab);
+    assert!(words.contains("phase 3 of 7, freeze; nobody may write") && words.contains("compute01 does not answer"), "{words}");
+    assert!(words.contains("`arcus migrate start` goes on") && words.contains("`exclude`") && words.contains("`arcus migrate rollback`"), "{words}");
     // Left out by name: the server lets nobody in, so it cannot write when it comes back.
     lab.fixture().config = r#"{"exclude": ["compute01"]}"#.into();
     through(&mut lab);
