@@ -59,7 +59,11 @@ fn home(route: &Route, seen: &Seen, phase: Phase, after: &[Planned], plan: &mut 
     let mut opened = gone.clone();
     if route.serves {
         let mut free = gone.clone();
-        free.push(exports::let_go(route, &gone, plan));
+        let uncovered = seen.of(node).mounts.is_known_and(|_| seen.of(node).live(&route.shared.path).is_none());
+        // Once it is the server's own again, and exported, what that holds is its clients'.
+        if !uncovered {
+            free.push(exports::let_go(route, &gone, plan));
+        }
         let server = steps::restore(route, seen.of(node), &free, plan).provides(milestone::STORAGE_MOUNTED);
         opened.push(server.clone());
         home.push(server);

@@ -151,6 +151,17 @@ fn whoever_is_turned_away_by_the_server_does_not_hold_up_the_switch() {
     let report = lab.converge().unwrap();
     assert!(report.is_done() && report.performed().iter().any(|step| *step == "let-go:manage01"), "{:?}", report.performed());
     assert_home(&lab, "with somebody at the door");
+    // Once the directory is the server's own again, what it holds are clients: nobody is waited for.
+    let mut lab = moved(served()).rolling_back();
+    let uncovered = (0..60).find(|_| {
+        cut(&mut lab, 1);
+        lab.world().at("manage01").memory["exported"].contains("/grdata *")
+    });
+    assert!(uncovered.is_some(), "it is never exported again");
+    asked_for(&mut lab.world(), "manage01");
+    let report = lab.converge().unwrap();
+    assert!(report.is_done() && !report.performed().iter().any(|step| step.starts_with("let-go")), "{:?}", report.performed());
+    assert_home(&lab, "exported again");
 }
 
 #[test]
