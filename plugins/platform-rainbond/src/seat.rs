@@ -6,7 +6,7 @@
 use crate::config::{Config, Source};
 use crate::database::Database;
 use crate::grctl::{self, Listed};
-use crate::{member, paths};
+use crate::{etcd, member, paths};
 use arcus_sdk::prelude::*;
 
 /// The seat, and what was seen there.
@@ -141,9 +141,57 @@ fn settle<'a>(
     }
     let left = |node: &'a Node| Some((node, remains(cluster, traces.of(node))?));
     let halves: Vec<(&Node, &str)> = managers.iter().copied().filter_map(left).collect();
-    match halves.as_slice() {
-        [] => Ok((guess, Stage::Bare)),
-        [(node, what), ..] => Err(half(cluster, node, what, traces.of(node).4.known().and_then(Option::as_ref), node.name == guess.name, fail_log)),
+    let [(node, what), ..] = halves.as_slice() else { return Ok((guess, Stage::Bare)) };
+    let holders: Vec<&Node> = halves.iter().map(|(node, _)| *node).collect();
+    if let Some(problem) = living(cluster, &holders) {
+        return Err(problem);
+    }
+    let (_, id, _, _, job) = traces.of(node);
+    let job = job.known().and_then(Option::as_ref);
+    // A manager that was added by another keeps members of a cluster, and has had no init.
+    let begun = job.is_some() || id.is_known_and(Option::is_some);
+    Err(if begun && node.name == guess.name { half(cluster, node, what, job, fail_log) } else { left_there(node, what) })
+}
+
+/// Members of a cluster that lives, without the manager that it was installed from: nobody must begin anew here, however bare the others are.
+fn living(cluster: &Cluster<Config>, holders: &[&Node]) -> Option<Problem> {
+    let mut batch = cluster.batch();
+    let lists = batch.each_of(holders.iter().map(|node| (*node, probe::query("etcd-members", [etcd::list(&node.address).as_str()]))));
+    let lists = batch.send().take(lists);
+    let seen = |node: &&Node| Some((node.name.clone(), etcd::members(lists.of(node).known()?).ok().filter(|members| members.len() > 1)?));
+    let found: Vec<(String, Vec<etcd::Member>)> = holders.iter().filter_map(seen).collect();
+    let (_, members) = found.first()?;
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    let (takes, managers) = (if names.len() == 1 { "takes" } else { "take" }, member::managers(cluster));
+    let strangers: Vec<&etcd::Member> = members.iter().filter(|member| !managers.iter().any(|node| member.is(&node.address))).collect();
+    let never = "never run `grctl init` or `grctl reset` on any of these machines";
+    let (code, message, help) = match strangers.as_slice() {
+        [] => (
+            "rainbond.mark-lost",
+            format!("{} {takes} part in a living etcd, and no manager has the mark of the first installation ({})", names.join(" and "), paths::MARK),
+            format!(
+                "where /opt/rainbond/rainbond-ansible is, and the mark alone was lost, write it: `echo {} > {}`; where the first manager was made anew, its playbooks are lost: bring them back from a backup first; {never}",
+                cluster.config.version.word(),
+                paths::MARK
+            ),
+        ),
+        strangers => {
+            let places: Vec<String> = strangers.iter().map(|member| place(cluster, member)).collect();
+            (
+                "rainbond.first-left-out",
+                format!("{} {takes} part in a living etcd with {}, and the manager that Rainbond was installed from is missing in the file", names.join(" and "), places.join(" and ")),
+                format!("put it back into the file, with its old roles; whatever became of that machine, {never}"),
+            )
+        }
+    };
+    Some(problem(code, message).help(help))
+}
+
+/// A member that is no manager of the file, as the operator knows it.
+fn place(cluster: &Cluster<Config>, member: &etcd::Member) -> String {
+    match cluster.nodes.iter().find(|node| member.is(&node.address)) {
+        Some(node) => format!("{} ({}, no manager in the file)", node.name, node.address),
+        None => member.place().to_owned(),
     }
 }
 
@@ -161,15 +209,17 @@ fn remains(cluster: &Cluster<Config>, seen: &Seen) -> Option<&'static str> {
     (cluster.config.install == Source::Online && full(init)).then_some(paths::INIT)
 }
 
+/// What may be a left-over, or may be all that there is.
+fn left_there(node: &Node, what: &str) -> Problem {
+    let message = format!("{} holds {what} of a cluster, and no manager of the file has the mark of a finished installation", node.name);
+    problem("rainbond.remains", message).on(node).help(format!(
+        "if a manager was taken out of the file, put it back; if {} is where Rainbond was installed first, name it as init-node; only if it is a left-over that nobody needs, run `grctl reset` there and remove /opt/rainbond/.init and /opt/rainbond/data",
+        node.name
+    ))
+}
+
 /// Half an init is a state of its own: what is right to do depends on why it failed, and a second init on its own accord is never right.
-fn half(cluster: &Cluster<Config>, node: &Node, what: &str, job: Option<&JobFact>, here: bool, fail_log: &Look<Output>) -> Problem {
-    if !here {
-        let message = format!("{} holds {what} of a cluster, and no manager has the mark of a finished installation", node.name);
-        return problem("rainbond.remains", message).on(node).help(format!(
-            "if {} is where Rainbond was installed first, name it as init-node; if it is a left-over, run `grctl reset` there and remove /opt/rainbond/.init and /opt/rainbond/data",
-            node.name
-        ));
-    }
+fn half(cluster: &Cluster<Config>, node: &Node, what: &str, job: Option<&JobFact>, fail_log: &Look<Output>) -> Problem {
     // With a password on the installer's command line its own logs may have it; what the job printed has not.
     let log = fail_log.known().filter(|said| said.status == 0 && cluster.config.database.is_none()).map(OutputText::text);
     let tail = job.map(|job| String::from_utf8_lossy(&job.tail).into_owned());

@@ -276,6 +276,59 @@ fn a_manager_left_out_of_the_file_is_refused_with_the_way_to_do_it() {
     assert!(help.contains("etcdctl member remove a2") && help.contains("of 2 members that are left 0 may fail"), "{help}");
 }
 
+fn with_three_managers() -> Lab<Rainbond> {
+    let mut lab = small();
+    for name in ["manage02", "manage03"] {
+        put_node(&mut lab.world(), name);
+    }
+    done(&mut lab);
+    lab
+}
+
+/// What nobody may be told to do while a cluster lives.
+fn destroys(text: &str) -> bool {
+    text.contains("rm -rf") || text.contains("remove /opt/rainbond")
+}
+
+#[test]
+fn the_first_manager_left_out_is_told_as_that_and_never_as_half_an_init() {
+    for demoted in [false, true] {
+        let lab = with_three_managers();
+        match demoted {
+            false => lab.world().nodes.retain(|node| node.name != "manage01"),
+            true => lab.world().nodes.iter_mut().find(|node| node.name == "manage01").unwrap().roles = vec![Role::Compute],
+        }
+        let problems = refused(&lab);
+        assert_eq!(problems[0].code, "rainbond.first-left-out");
+        let help = problems[0].help.as_deref().unwrap();
+        assert!(problems[0].message.starts_with("manage02 and manage03 take part in a living etcd with "), "{}", problems[0].message);
+        assert!(problems[0].message.contains(if demoted { "manage01 (10.99.0.11, no manager in the file)" } else { "with 10.99.0.11," }), "{}", problems[0].message);
+        assert!(help.contains("put it back") && !destroys(help), "{help}");
+    }
+}
+
+#[test]
+fn a_living_cluster_that_lost_its_mark_is_no_half_an_init_either() {
+    let lab = with_three_managers();
+    lab.world().remove("manage01", MARK);
+    let problems = refused(&lab);
+    assert_eq!(problems[0].code, "rainbond.mark-lost");
+    let help = problems[0].help.as_deref().unwrap();
+    assert!(help.contains("`echo 5.1 > /opt/rainbond/.rainbond.success`") && !destroys(help), "{help}");
+}
+
+#[test]
+fn members_that_are_down_are_not_taken_for_half_an_init() {
+    let lab = with_three_managers();
+    lab.world().nodes.retain(|node| node.name != "manage01");
+    for name in ["manage02", "manage03"] {
+        lab.world().machine(name).unit("etcd.service").active = false;
+    }
+    let problems = refused(&lab);
+    assert_eq!(problems[0].code, "rainbond.remains");
+    assert!(problems[0].help.as_deref().unwrap().starts_with("if a manager was taken out of the file, put it back"), "{problems:?}");
+}
+
 #[test]
 fn a_role_changed_on_a_live_node_is_refused() {
     let lab = small();
