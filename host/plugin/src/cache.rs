@@ -3,17 +3,21 @@
 //! Whoever can write here can run code as the operator, so a folder or file that others can write is refused. The digest
 //! in each entry is against damage (wasmtime accepts a flipped bit in machine code), not against an attacker.
 //!
+//! Beside the code is what reading the component found out, which takes longer than all else once it is compiled. Whether it may be used is
+//! decided anew each time.
+//!
 //! Code is mapped from its file instead of being read: a plugin is there in half the time, and takes memory for what runs of it only.
-//! So entries are never written to, only put in place whole and removed; and the digest stands behind the code, which is to
+//! So entries are never written to, only put in place whole and removed; and what belongs to it stands behind the code, which is to
 //! begin on a page.
 
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    os::{fd::AsRawFd as _, unix::fs::DirBuilderExt as _},
+    os::{fd::AsRawFd as _, unix::fs::{DirBuilderExt as _, FileExt as _}},
     path::{Path, PathBuf},
 };
 
+use arcus_component::Anatomy;
 use cap_std::{
     ambient_authority,
     fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
@@ -22,9 +26,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::private::exposed;
 
-const MAGIC: &[u8; 16] = b"arcus-compiled-2";
-/// What stands behind the code: the magic word and the seal.
-const TRAILER: usize = MAGIC.len() + 32;
+const MAGIC: &[u8; 16] = b"arcus-compiled-3";
+/// The end of an entry, after code and anatomy: how long the latter is, the magic word, and the seal of all before.
+const TRAILER: usize = 8 + MAGIC.len() + SEAL;
+const SEAL: usize = 32;
+/// That of an 8 MiB plugin is less.
+const MAX_ANATOMY: u64 = 16 << 20;
 /// An 8 MiB plugin compiles to less.
 const MAX_ENTRY: u64 = 128 << 20;
 /// Entries kept; the least recently written go first.
@@ -104,8 +111,9 @@ impl Cache {
         Ok(Self { dir, path: path.to_owned() })
     }
 
-    /// The entry, if it is there and whole. Anything else is as good as not there: it is compiled anew.
-    pub(crate) fn get(&self, key: &str) -> Option<Artefact> {
+    /// The entry, if it is there and whole, and what its component has on the outside. Anything else is as good as not there: it is compiled
+    /// anew.
+    pub(crate) fn get(&self, key: &str) -> Option<(Artefact, Anatomy)> {
         let mut options = OpenOptions::new();
         // A pipe in its place must not hold us up.
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
@@ -118,26 +126,31 @@ impl Cache {
             tracing::warn!(folder = %self.path.display(), key, reason, "compiled plugin ignored: not private");
             return None;
         }
-        let mut file = file.into_std();
-        if !is_whole(&mut file, meta.len(), key).unwrap_or(false) {
+        let file = file.into_std();
+        let anatomy = anatomy(&file, meta.len(), key).ok().flatten();
+        if anatomy.is_none() {
             tracing::warn!(folder = %self.path.display(), key, "compiled plugin ignored: damaged");
-            return None;
         }
-        Some(Artefact(file))
+        Some((Artefact(file), anatomy?))
     }
 
     /// Writes the entry beside and renames it, so nobody sees half of it.
-    pub(crate) fn put(&self, key: &str, code: &[u8]) -> std::io::Result<()> {
+    pub(crate) fn put(&self, key: &str, code: &[u8], anatomy: &Anatomy) -> std::io::Result<()> {
         self.prune();
+        let anatomy = postcard::to_allocvec(anatomy).map_err(std::io::Error::other)?;
+        let length = (anatomy.len() as u64).to_le_bytes();
         let name = format!("{key}.{}.new", std::process::id());
         let written = (|| {
             let mut options = OpenOptions::new();
             options.write(true).create_new(true).mode(0o600);
             let _ = self.dir.remove_file(&name);
             let mut file = self.dir.open_with(&name, &options)?;
-            file.write_all(code)?;
-            file.write_all(MAGIC)?;
-            file.write_all(&seal(key).chain_update(code).finalize())?;
+            let mut seal = seal(key);
+            for part in [code, &anatomy, &length, MAGIC] {
+                seal.update(part);
+                file.write_all(part)?;
+            }
+            file.write_all(&seal.finalize())?;
             self.dir.rename(&name, &self.dir, key)
         })();
         if written.is_err() {
@@ -162,14 +175,20 @@ impl Cache {
     }
 }
 
-/// Over the name as well: one entry in another's place is as wrong as a flipped bit. The code is still to be added.
+/// Over the name as well: one entry in another's place is as wrong as a flipped bit. What is in it is still to be added.
 fn seal(key: &str) -> Sha256 {
     Sha256::new().chain_update(key).chain_update([0])
 }
 
-/// Whether a file holds code and its seal, read in pieces.
-fn is_whole(file: &mut File, size: u64, key: &str) -> std::io::Result<bool> {
-    let Some(code) = size.checked_sub(TRAILER as u64) else { return Ok(false) };
+/// What belongs to the code in a file, if all of it is as it was sealed. Read in pieces.
+fn anatomy(file: &File, size: u64, key: &str) -> std::io::Result<Option<Anatomy>> {
+    let Some(inside) = size.checked_sub(TRAILER as u64) else { return Ok(None) };
+    let mut trailer = [0; TRAILER];
+    file.read_exact_at(&mut trailer, inside)?;
+    let (sealed, expected) = trailer.split_at(TRAILER - SEAL);
+    let (length, magic) = sealed.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap_or_default());
+    let Some(code) = inside.checked_sub(length).filter(|_| magic == MAGIC && length <= MAX_ANATOMY) else { return Ok(None) };
     let mut seal = seal(key);
     let mut left = file.take(code);
     let mut piece = vec![0; 64 << 10];
@@ -179,7 +198,10 @@ fn is_whole(file: &mut File, size: u64, key: &str) -> std::io::Result<bool> {
             read => seal.update(&piece[..read]),
         }
     }
-    let mut trailer = [0; TRAILER];
-    file.read_exact(&mut trailer)?;
-    Ok(trailer[..MAGIC.len()] == MAGIC[..] && trailer[MAGIC.len()..] == seal.finalize()[..])
+    let mut anatomy = vec![0; usize::try_from(length).unwrap_or_default()];
+    file.read_exact_at(&mut anatomy, code)?;
+    seal.update(&anatomy);
+    seal.update(sealed);
+    // Only what is whole is looked into.
+    Ok((seal.finalize()[..] == *expected).then(|| postcard::from_bytes(&anatomy).ok()).flatten())
 }

@@ -7,9 +7,23 @@ pub struct Embedded {
     pub name: &'static str,
     /// The component.
     pub bytes: &'static [u8],
+    /// Its SHA-256, lower-case hex.
+    pub digest: &'static str,
 }
 
 /// All that were built when the binary was (`cargo xtask plugins`), by name; none when they were not.
 pub fn embedded() -> &'static [Embedded] {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_the_components() {
+        for plugin in embedded() {
+            assert_eq!(plugin.digest, crate::digest(plugin.bytes), "{}", plugin.name);
+        }
+    }
 }

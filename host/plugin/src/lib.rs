@@ -49,4 +49,4 @@ pub use private::exposed;
 pub use round::{Fetch, Round, Seat, Wanted};
 pub use signature::{Policy, SignatureError, Signer};
 pub use statement::{place as statement_place, text as statement_text};
-pub use sandbox::{LoadError, LogSink, Options, Permit, Sandbox, Source};
+pub use sandbox::{LoadError, LogSink, Options, Permit, Read, Sandbox, Source};

@@ -1,6 +1,7 @@
 //! The sandbox itself: one engine for all plugins of a process, and loading into it.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fmt,
     hash::Hasher,
@@ -12,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use arcus_component::check_complexity;
+use arcus_component::{Anatomy, check_complexity, check_header};
 use arcus_contract::{
     actions::Desired,
     checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
@@ -29,9 +30,11 @@ use wasmtime::{
 };
 
 use crate::{
-    Cache, Export, Fault, Inspection, Limits, LogLine, MAX_SIZE, Plugin,
+    Cache, Embedded, Export, Fault, Inspection, Limits, LogLine, MAX_SIZE, Plugin,
+    cache::Artefact,
+    digest,
     guest::{self, Guest},
-    inspect, native,
+    native,
     plugin::Loaded,
 };
 
@@ -68,6 +71,8 @@ pub enum Source<'a> {
     File(&'a Path),
     /// Bytes, and how to call them in errors.
     Bytes(&'a str, &'a [u8]),
+    /// One that comes with Arcus.
+    Embedded(Embedded),
 }
 
 /// Why a plugin cannot be used, and where it came from.
@@ -150,69 +155,145 @@ impl Sandbox {
     /// # Errors
     /// With what is wrong with it. A cache that cannot be written to is only logged.
     pub async fn load(&self, source: Source<'_>) -> Result<Plugin, LoadError> {
-        let (origin, bytes) = match source {
-            Source::File(path) => (path.display().to_string(), Bytes::File(path.to_owned())),
-            Source::Bytes(name, bytes) => (name.to_owned(), Bytes::Here(bytes.to_vec())),
-        };
-        let turn = self.0.compilers.acquire().await;
-        let loaded = self.load_apart(bytes).await;
-        drop(turn);
-        match loaded {
-            Ok(loaded) => Ok(Plugin::new(Arc::clone(&self.0), origin, loaded)),
-            Err(fault) => Err(LoadError { origin, fault }),
-        }
+        let (origin, content) = source.content();
+        self.apart(origin, move |inner, origin| {
+            let component = inner.read(content)?;
+            inner.load(origin, component)
+        })
+        .await
     }
-}
 
-impl Sandbox {
+    /// Reads and checks a plugin, for [`Sandbox::load_read`]. Compiles nothing of it.
+    ///
+    /// # Errors
+    /// With what is wrong with it.
+    pub async fn read(&self, source: Source<'_>) -> Result<Read, LoadError> {
+        let (origin, content) = source.content();
+        self.apart(origin, move |inner, origin| Ok(Read { origin, component: inner.read(content)? })).await
+    }
+
+    /// Compiles what was read (or takes its code from the cache).
+    ///
+    /// # Errors
+    /// With what is wrong with it.
+    pub async fn load_read(&self, read: Read) -> Result<Plugin, LoadError> {
+        self.apart(read.origin, move |inner, origin| inner.load(origin, read.component)).await
+    }
+
     /// On a thread that nobody has to wait for: a compiler cannot be told to stop.
-    async fn load_apart(&self, bytes: Bytes) -> Result<Loaded, Fault> {
+    async fn apart<T: Send + 'static>(&self, origin: String, work: impl FnOnce(&Arc<Inner>, String) -> Result<T, Fault> + Send + 'static) -> Result<T, LoadError> {
         let (inner, limit) = (Arc::clone(&self.0), self.0.options.limits.compile);
         let fault = |message: String| Fault::new("plugin.compile", message, "Report this with the plugin's file.");
         let (sender, receiver) = oneshot::channel();
-        thread::Builder::new()
-            .name("plugin-compiler".into())
-            .spawn(move || {
-                let _ = sender.send(bytes.read().and_then(|bytes| inner.load(&bytes)));
-            })
-            .map_err(|error| fault(format!("there is no thread left to compile it: {error}")))?;
-        match tokio::time::timeout(limit, receiver).await {
-            Ok(Ok(loaded)) => loaded,
-            Ok(Err(_)) => Err(fault("compiling it ended without a result".into())),
-            Err(_) => Err(fault(format!("it was not compiled after {} s", limit.as_secs_f64()))),
-        }
+        let turn = self.0.compilers.acquire().await;
+        let called = origin.clone();
+        let begun = thread::Builder::new().name("plugin-compiler".into()).spawn(move || {
+            let _ = sender.send(work(&inner, called));
+        });
+        let done = match begun {
+            Err(error) => Err(fault(format!("there is no thread left to compile it: {error}"))),
+            Ok(_) => match tokio::time::timeout(limit, receiver).await {
+                Ok(Ok(done)) => done,
+                Ok(Err(_)) => Err(fault("compiling it ended without a result".into())),
+                Err(_) => Err(fault(format!("it was not compiled after {} s", limit.as_secs_f64()))),
+            },
+        };
+        drop(turn);
+        done.map_err(|fault| LoadError { origin, fault })
     }
 }
 
-enum Bytes {
+/// A plugin that was read and checked, and is not compiled yet.
+pub struct Read {
+    origin: String,
+    component: Unloaded,
+}
+
+impl Read {
+    /// What it says of itself.
+    pub fn inspection(&self) -> &Inspection {
+        &self.component.inspection
+    }
+}
+
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Read").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+struct Unloaded {
+    bytes: Cow<'static, [u8]>,
+    /// In the cache.
+    key: String,
+    anatomy: Anatomy,
+    inspection: Inspection,
+    /// Of an earlier run.
+    code: Option<Artefact>,
+}
+
+enum Content {
     File(PathBuf),
     Here(Vec<u8>),
+    Embedded(Embedded),
 }
 
-impl Bytes {
-    fn read(self) -> Result<Vec<u8>, Fault> {
-        let path = match self {
-            Self::Here(bytes) => return Ok(bytes),
-            Self::File(path) => path,
-        };
-        let fault = |error: std::io::Error| {
-            Fault::new("plugin.unreadable", format!("it cannot be read: {error}"), "Check the path given in the cluster file under `plugins:`.")
-        };
-        let file = std::fs::File::open(&path).map_err(fault)?;
-        if !file.metadata().map_err(fault)?.is_file() {
-            return Err(fault(std::io::Error::other("it is no regular file")));
+impl Source<'_> {
+    /// How to call it, and what can be taken to another thread.
+    fn content(self) -> (String, Content) {
+        match self {
+            Self::File(path) => (path.display().to_string(), Content::File(path.to_owned())),
+            Self::Bytes(name, bytes) => (name.to_owned(), Content::Here(bytes.to_vec())),
+            Self::Embedded(plugin) => (plugin.name.to_owned(), Content::Embedded(plugin)),
         }
-        let mut bytes = Vec::new();
-        // One more than allowed, so that the check of the size sees it.
-        file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
-        Ok(bytes)
     }
+}
+
+impl Content {
+    /// The bytes, and their digest.
+    fn read(self) -> Result<(Cow<'static, [u8]>, String), Fault> {
+        let bytes = match self {
+            Self::Embedded(plugin) => return Ok((plugin.bytes.into(), plugin.digest.to_owned())),
+            Self::Here(bytes) => bytes,
+            Self::File(path) => read(&path)?,
+        };
+        // What is too large is not even hashed.
+        check_header(&bytes)?;
+        let digest = digest(&bytes);
+        Ok((bytes.into(), digest))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    let fault = |error: std::io::Error| {
+        Fault::new("plugin.unreadable", format!("it cannot be read: {error}"), "Check the path given in the cluster file under `plugins:`.")
+    };
+    let file = std::fs::File::open(path).map_err(fault)?;
+    if !file.metadata().map_err(fault)?.is_file() {
+        return Err(fault(std::io::Error::other("it is no regular file")));
+    }
+    let mut bytes = Vec::new();
+    // One more than allowed, so that the check of the size sees it.
+    file.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes).map_err(fault)?;
+    Ok(bytes)
 }
 
 impl Inner {
-    fn load(&self, bytes: &[u8]) -> Result<Loaded, Fault> {
-        let inspection = inspect(bytes)?;
-        let (component, cached) = self.compile(bytes, &inspection)?;
+    /// From the cache as far as it is there.
+    fn read(&self, content: Content) -> Result<Unloaded, Fault> {
+        let (bytes, digest) = content.read()?;
+        let key = hex::encode(Sha256::new().chain_update(&digest).chain_update(self.compatibility).finalize());
+        let (code, anatomy) = match self.options.cache.as_ref().and_then(|cache| cache.get(&key)) {
+            Some((code, anatomy)) => (Some(code), anatomy),
+            None => (None, Anatomy::read(&bytes)?),
+        };
+        let inspection = anatomy.inspect(digest, bytes.len())?;
+        Ok(Unloaded { bytes, key, anatomy, inspection, code })
+    }
+
+    fn load(self: &Arc<Self>, origin: String, read: Unloaded) -> Result<Plugin, Fault> {
+        let (component, cached) = self.compile(&read)?;
+        let inspection = read.inspection;
         let mut linker = self.linker.clone();
         if !inspection.withheld.is_empty() {
             // `inspect` lets nothing else through that is unknown here. Whatever is called of it, ends the call.
@@ -229,21 +310,19 @@ impl Inner {
             )
         })?;
         let exports = exports(&component, &pre)?;
-        Ok(Loaded { pre, exports, inspection, cached })
+        Ok(Plugin::new(Arc::clone(self), origin, Loaded { pre, exports, inspection, cached }))
     }
 
-    fn compile(&self, bytes: &[u8], inspection: &Inspection) -> Result<(Component, bool), Fault> {
-        let key = hex::encode(Sha256::new().chain_update(&inspection.digest).chain_update(self.compatibility).finalize());
-        if let Some(cache) = &self.options.cache
-            && let Some(artefact) = cache.get(&key)
-        {
-            match native::revive(&self.engine, &artefact) {
+    fn compile(&self, read: &Unloaded) -> Result<(Component, bool), Fault> {
+        let key = &read.key;
+        if let Some(code) = &read.code {
+            match native::revive(&self.engine, code) {
                 Ok(component) => return Ok((component, true)),
                 Err(error) => tracing::warn!(key, error = %chain(&error), "compiled plugin ignored"),
             }
         }
-        check_complexity(bytes)?;
-        let component = Component::from_binary(&self.engine, bytes).map_err(|error| {
+        check_complexity(&read.bytes)?;
+        let component = Component::from_binary(&self.engine, &read.bytes).map_err(|error| {
             Fault::new(
                 "plugin.compile",
                 format!("it does not compile: {}", chain(&error)),
@@ -251,7 +330,7 @@ impl Inner {
             )
         })?;
         if let Some(cache) = &self.options.cache
-            && let Err(error) = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.put(&key, &code))
+            && let Err(error) = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.put(key, &code, &read.anatomy))
         {
             tracing::warn!(key, %error, "compiled plugin not kept");
         }

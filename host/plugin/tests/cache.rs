@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use arcus_plugin::{Cache, Plugin, Source};
+use arcus_plugin::{Cache, Plugin, Source, inspect};
 use support::{Bench, Guest, Parrot, echo, input};
 
 /// In a sandbox, hence an engine, of its own: as another run of Arcus would.
@@ -62,6 +62,37 @@ async fn a_poisoned_entry_is_compiled_anew() {
         // And mended.
         assert!(fs::read(&path).unwrap() != bad, "{what}");
         assert!(load(folder.path(), &guest).await.is_cached(), "{what}");
+    }
+}
+
+/// What a component says of itself is kept beside its code: one that was let in must not come to ask for more by it.
+#[tokio::test]
+async fn a_poisoned_manifest_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let guest = Guest::new(&echo());
+    let bytes = guest.build();
+    load(folder.path(), &guest).await;
+    assert_eq!(*load(folder.path(), &guest).await.inspection(), inspect(&bytes).unwrap());
+    let path = entry(folder.path());
+    let good = fs::read(&path).unwrap();
+    let manifest = support::manifest().to_section();
+    let at = good.windows(manifest.len()).position(|window| window == manifest).unwrap();
+    let import = b"arcus:plugin/observe@0.1.0";
+    let imports = good.windows(import.len()).rposition(|window| window == import).unwrap();
+    for (what, at, text) in [
+        ("its name", at, &b"{\"name\":\"storage-y"[..]),
+        ("no manifest", at, b"null"),
+        ("what it imports", imports, b"arcus:plugin/session"),
+        ("its length", good.len() - 56, b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+        ("its length, none", good.len() - 56, b"\0\0\0\0\0\0\0\0"),
+    ] {
+        let mut bad = good.clone();
+        bad[at..at + text.len()].copy_from_slice(text);
+        assert!(bad != good, "{what}");
+        fs::write(&path, &bad).unwrap();
+        let plugin = load(folder.path(), &guest).await;
+        assert!(!plugin.is_cached(), "{what}");
+        assert_eq!(*plugin.inspection(), inspect(&bytes).unwrap(), "{what}");
     }
 }
 

@@ -35,7 +35,7 @@ pub async fn measure(folder: &Path, bench: &[u8], report: &mut Report) -> Result
         options.cache = Some(Arc::new(Cache::open(&cache)?));
         let sandbox = Sandbox::new(options)?;
         let made = begun.elapsed();
-        let loaded = try_join_all(eight.iter().map(|plugin| sandbox.load(Source::Bytes(plugin.name, plugin.bytes)))).await?;
+        let loaded = try_join_all(eight.iter().map(|plugin| sandbox.load(Source::Embedded(**plugin)))).await?;
         let took = begun.elapsed();
         if run == 0 {
             report.alone(format!("eight plugins compiled, {} KB", size.div_ceil(1000)), vec![took]);
@@ -58,7 +58,7 @@ pub async fn measure(folder: &Path, bench: &[u8], report: &mut Report) -> Result
         let sandbox = sandbox(&cache)?;
         let made = begun.elapsed();
         for plugin in &eight {
-            sandbox.load(Source::Bytes(plugin.name, plugin.bytes)).await?;
+            sandbox.load(Source::Embedded(**plugin)).await?;
         }
         let took: Duration = begun.elapsed().saturating_sub(made);
         each.push(took / u32::try_from(EIGHT.len())?);

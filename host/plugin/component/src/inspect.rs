@@ -4,14 +4,10 @@ use std::collections::BTreeSet;
 
 use arcus_plan::manifest::{Manifest, SECTION};
 use sha2::{Digest as _, Sha256};
-use wasmparser::{
-    Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
-    component_types::{ComponentEntityType, ComponentItem},
-    types::Types,
-};
 
 use crate::{
-    Fault,
+    Anatomy, Fault,
+    anatomy::Item,
     contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, InterfaceName, concern_functions, is_of_libraries},
 };
 
@@ -50,26 +46,17 @@ pub fn digest(bytes: &[u8]) -> String {
 /// With the first thing that is wrong, in the order in which an author would mend it.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, Fault> {
     check_header(bytes)?;
-    let anatomy = Anatomy::read(bytes)?;
-    anatomy.check_versions()?;
-    anatomy.check_imports()?;
-    let manifest = anatomy.manifest()?;
-    anatomy.check_exports(&manifest)?;
-    Ok(Inspection {
-        digest: digest(bytes),
-        size: bytes.len(),
-        imports: anatomy.imports.iter().filter(|item| !is_of_libraries(&item.interface)).map(Item::to_string).collect(),
-        withheld: anatomy.interfaces.iter().filter(|name| is_of_libraries(name)).cloned().collect(),
-        exports: anatomy.exports.iter().map(Item::to_string).collect(),
-        manifest,
-    })
+    Anatomy::read(bytes)?.inspect(digest(bytes), bytes.len())
 }
 
 const REBUILD: &str = "Build it with `arcus plugin build`, and give the file that it writes.";
-const AGAIN: &str = "The file is cut or changed. Get it again and compare its SHA-256 with what the author published.";
+pub(crate) const AGAIN: &str = "The file is cut or changed. Get it again and compare its SHA-256 with what the author published.";
 
 /// Tells apart what is not a component at all, in better words than a parser's.
-pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Fault> {
+///
+/// # Errors
+/// With what it is instead.
+pub fn check_header(bytes: &[u8]) -> Result<(), Fault> {
     if bytes.len() > MAX_SIZE {
         let message = format!("it is {} bytes long, and a plugin may have {MAX_SIZE}", bytes.len());
         return Err(Fault::new("plugin.too-large", message, "Strip debug information (`strip = \"debuginfo\"`, `opt-level = \"z\"`)."));
@@ -91,80 +78,24 @@ pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// A function (or what is as good as one) on the outside of a component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Item {
-    /// `arcus:plugin/log@0.1.0`; for what stands outside any interface, its own name.
-    interface: String,
-    /// `emit`; none for what stands outside any interface.
-    function: Option<String>,
-}
-
-impl std::fmt::Display for Item {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.function {
-            Some(function) => write!(f, "{}#{function}", self.interface),
-            None => f.write_str(&self.interface),
-        }
-    }
-}
-
-/// The outside of a component.
-struct Anatomy {
-    /// Names of all imported and exported interfaces, also of those without functions.
-    interfaces: BTreeSet<String>,
-    imports: Vec<Item>,
-    exports: Vec<Item>,
-    sections: Vec<Vec<u8>>,
-}
-
 impl Anatomy {
-    fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        let damaged = |error: wasmparser::BinaryReaderError| {
-            Fault::new("plugin.damaged", format!("it is no valid component: {} (at byte {:#x})", error.message(), error.offset()), AGAIN)
-        };
-        let mut validator = Validator::new_with_features(WasmFeatures::default());
-        let (mut depth, mut types, mut sections) = (0_usize, None, Vec::new());
-        let (mut imported, mut exported) = (Vec::new(), Vec::new());
-        for payload in Parser::new(0).parse_all(bytes) {
-            let payload = payload.map_err(damaged)?;
-            match &payload {
-                Payload::Version { encoding: Encoding::Component | Encoding::Module, .. } => depth += 1,
-                Payload::End(_) => depth -= 1,
-                Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => sections.push(section.data().to_vec()),
-                Payload::ComponentImportSection(section) if depth == 1 => {
-                    for import in section.clone() {
-                        imported.push(import.map_err(damaged)?.name.name.to_owned());
-                    }
-                }
-                Payload::ComponentExportSection(section) if depth == 1 => {
-                    for export in section.clone() {
-                        exported.push(export.map_err(damaged)?.name.name.to_owned());
-                    }
-                }
-                _ => {}
-            }
-            if let ValidPayload::End(found) = validator.payload(&payload).map_err(damaged)? {
-                types = Some(found);
-            }
-        }
-        let Some(types) = types.filter(|_| depth == 0) else {
-            return Err(Fault::new("plugin.damaged", "it ends too early", AGAIN));
-        };
-        let items = |names: &[String], find: &dyn Fn(&str) -> Option<ComponentItem>| {
-            let mut items = Vec::new();
-            for name in names {
-                if let Some(item) = find(name) {
-                    functions(&types, name, &item.ty, &mut items);
-                }
-            }
-            items.sort();
-            items
-        };
-        let imports = items(&imported, &|name| types.as_ref().component_item_for_import(name).cloned());
-        let exports = items(&exported, &|name| types.as_ref().component_item_for_export(name).cloned());
-        let interfaces = imported.into_iter().chain(exported).collect();
-        Ok(Self { interfaces, imports, exports, sections })
+    /// Checks that this Arcus can use the component of this digest and size.
+    ///
+    /// # Errors
+    /// As [`inspect`].
+    pub fn inspect(&self, digest: String, size: usize) -> Result<Inspection, Fault> {
+        self.check_versions()?;
+        self.check_imports()?;
+        let manifest = self.manifest()?;
+        self.check_exports(&manifest)?;
+        Ok(Inspection {
+            digest,
+            size,
+            imports: self.imports.iter().filter(|item| !is_of_libraries(&item.interface)).map(Item::to_string).collect(),
+            withheld: self.interfaces.iter().filter(|name| is_of_libraries(name)).cloned().collect(),
+            exports: self.exports.iter().map(Item::to_string).collect(),
+            manifest,
+        })
     }
 
     /// Everything of the contract must be of a version that is served, or nothing after this makes sense.
@@ -211,7 +142,7 @@ impl Anatomy {
             return Err(Fault::new(
                 "plugin.imports",
                 format!("it wants functions that no plugin gets: {}", list(others)),
-                "A plugin may import `log.emit` and `observe.ask`. Remove what needs more.",
+                "A plugin may import `log.emit` and `observe.ask`, and one that runs live what `session` has. Remove what needs more.",
             ));
         }
         Ok(())
@@ -256,22 +187,6 @@ impl Anatomy {
             ));
         }
         Ok(())
-    }
-}
-
-/// Adds what of `ty` can be called, or gives access to something: types alone grant nothing.
-fn functions(types: &Types, name: &str, ty: &ComponentEntityType, items: &mut Vec<Item>) {
-    let ComponentEntityType::Instance(id) = ty else {
-        if !matches!(ty, ComponentEntityType::Type { .. }) {
-            items.push(Item { interface: name.to_owned(), function: None });
-        }
-        return;
-    };
-    for (export, item) in &types[*id].exports {
-        // Names of resources' functions (`[method]session.exec`) tell more than the resource itself.
-        if !matches!(item.ty, ComponentEntityType::Type { .. }) {
-            items.push(Item { interface: name.to_owned(), function: Some(export.clone()) });
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Apart from the sandbox, so that building plugins needs no compiler of WebAssembly.
 
+mod anatomy;
 pub mod compile;
 mod complexity;
 mod contract;
@@ -9,8 +10,9 @@ mod encode;
 mod fault;
 mod inspect;
 
+pub use anatomy::Anatomy;
 pub use complexity::check_complexity;
 pub use contract::{CONTRACT_VERSION, EXPECTED_IMPORTS, concern_functions};
 pub use encode::componentize;
 pub use fault::Fault;
-pub use inspect::{Inspection, MAX_SIZE, digest, inspect};
+pub use inspect::{Inspection, MAX_SIZE, check_header, digest, inspect};
