@@ -169,6 +169,11 @@ impl Ring<'_> {
         self.members.is_known_and(|members| members.iter().any(|member| member.is(address)))
     }
 
+    /// Registered, and was started at least once.
+    pub fn has_run(&self, address: &str) -> bool {
+        self.members.is_known_and(|members| members.iter().any(|member| member.is(address) && !member.name.is_empty()))
+    }
+
     /// Managers that count for the majority, do not run, and never will by themselves: their installation failed half-way.
     pub fn half_joined(&self) -> Vec<(&Other<'_>, &Member)> {
         let Known(members) = &self.members else { return Vec::new() };

@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use crate::grctl;
-use crate::seat::Seat;
-use crate::{etcd, member, mend, paths, ready, unlisted};
+use crate::seat::{Seat, Stage};
+use crate::{etcd, majority, member, mend, paths, ready, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Members of etcd change one at a time; a failure leaves the rest alone.
@@ -43,6 +43,9 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
     }
     let ring = etcd::look(cluster, seat);
     unlisted::plan(cluster, seat, &ring, plan);
+    if seat.stage == Stage::Done {
+        majority::ailing(seat, &ring).into_iter().for_each(|problem| plan.warn(problem));
+    }
     let (managers, others): (Vec<&Node>, Vec<&Node>) = nodes.into_iter().partition(|node| member::is_manager(node));
 
     let healthy = cluster.config.timeouts.healthy;
@@ -58,8 +61,9 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
     for node in &managers {
         let half = ring.half_joined().iter().any(|(other, _)| other.node.name == node.name);
         let installed = seat.nodes.is_known_and(|nodes| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed()));
-        // Where etcd shows nobody its list, what is installed is not taken for what is to be added.
-        let joins = half || !installed || (matches!(ring.members, Known(_)) && !ring.has(&node.address));
+        // Where Rainbond shows nobody its list, who has been a member is one; where etcd does not, who is installed is.
+        let settled = matches!(seat.nodes, Unknown(_)) && ring.has_run(&node.address);
+        let joins = half || !(installed || settled) || (matches!(ring.members, Known(_)) && !ring.has(&node.address));
         let mut before = gate.clone();
         if let Some(other) = ring.others.iter().find(|other| other.node.name == node.name) {
             if joins {

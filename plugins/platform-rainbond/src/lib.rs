@@ -18,6 +18,7 @@ mod installed;
 mod join;
 mod judge;
 mod leave;
+mod majority;
 mod member;
 mod mend;
 mod names;

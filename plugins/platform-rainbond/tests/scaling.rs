@@ -329,6 +329,35 @@ fn members_that_are_down_are_not_taken_for_half_an_init() {
     assert!(problems[0].help.as_deref().unwrap().starts_with("if a manager was taken out of the file, put it back"), "{problems:?}");
 }
 
+/// Its machine is there, its etcd is not.
+fn stop_etcd(lab: &Lab<Rainbond>, name: &str) {
+    let mut world = lab.world();
+    let machine = world.machine(name);
+    machine.unit("etcd.service").active = false;
+    machine.sockets.retain(|socket| socket.port != 2379 && socket.port != 2380);
+}
+
+#[test]
+fn a_member_that_is_down_is_told_by_status_and_every_plan_before_the_majority_is_lost_and_after() {
+    let lab = with_three_managers();
+    let warned = |code: &str| lab.plan().unwrap().warnings.into_iter().find(|warning| warning.code == code).unwrap_or_else(|| panic!("no {code}"));
+    stop_etcd(&lab, "manage03");
+    assert_eq!(says(&lab), ["rainbond.member-down etcd of manage03 does not answer: 2 of 3 members do, and 0 more may fail"]);
+    assert!(warned("rainbond.member-down").help.unwrap().contains("`systemctl start etcd` on manage03"));
+
+    stop_etcd(&lab, "manage02");
+    let lost = "etcd has no majority of its 3 members: applications go on, and nothing can be changed; manage02 and manage03 cannot be reached by manage01";
+    assert_eq!(says(&lab), [format!("rainbond.no-majority {lost}")]);
+    assert_eq!(warned("rainbond.no-majority").message, lost);
+    // Rainbond lists nobody now: those who have been members are not added anew, nor is anything tried or kept for it.
+    let plan = lab.plan().unwrap();
+    let begun: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).filter(|id| ["trial:", "clear:", "snapshot:", "ready:"].iter().any(|verb| id.starts_with(verb))).collect();
+    assert!(begun.is_empty(), "{begun:?}");
+
+    stop_etcd(&lab, "manage01");
+    assert!(says(&lab)[0].starts_with("rainbond.etcd-silent etcd of manage01 does not answer"), "{:?}", says(&lab));
+}
+
 #[test]
 fn a_role_changed_on_a_live_node_is_refused() {
     let lab = small();
