@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Role;
 use arcus_node::{DrillNote, Look, Seen, TimerFact};
-use arcus_plugin::Fetch;
+use arcus_plugin::{Failure, Fetch};
 use futures::future::join_all;
 
 use crate::drill::OpenDrill;
@@ -140,6 +140,11 @@ impl Engine {
                     Some(help) => format!("{}: {help}", problem.message),
                     None => problem.message,
                 })),
+                // A cluster that it makes no sense of: why, and what to do, is in every plan.
+                Err(Failure::Problems(problems)) if problems.iter().any(|problem| !problem.code.starts_with("node.")) => {
+                    let made = problems.into_iter().filter(|problem| !problem.code.starts_with("node."));
+                    open.extend(made.map(|problem| format!("{}: {}: `arcus plan` tells what to do", role.plugin.name(), problem.message)));
+                }
                 // Most often since nodes did not answer, which is told of each.
                 Err(_) => open.push(format!("{} could not tell whether anything is half-done", role.plugin.name())),
             }

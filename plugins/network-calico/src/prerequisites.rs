@@ -20,6 +20,7 @@ pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) {
         plan.problem(problem);
     }
     let range = pods::SHARE.range(&cluster.config.pods);
+    let mut without = Vec::new();
     for node in members {
         let (interfaces, routes, sockets, tunnels) = seen.of(node);
         if let (Ok(range), Known(interfaces), Known(routes)) = (&range, interfaces, routes) {
@@ -44,16 +45,21 @@ pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) {
         match Tunnels::of(tunnels) {
             // Not known whether it has them: announced, and told when the node answers.
             Tunnels::Unknown(_) | Tunnels::Loaded | Tunnels::Loadable => load_ipip(plan, node, &tunnels.0),
-            Tunnels::Missing => plan.warn(
-                problem(
-                    "calico.no-ipip",
-                    format!("the kernel of {} has no IPIP: its pods are reached by plain routes at best", node.name),
-                )
-                .on(node)
-                .help("calico puts traffic between nodes into IPIP: install a kernel with the module ipip"),
-            ),
+            Tunnels::Missing => without.push(node),
         }
     }
+    warn_of_no_ipip(&without, plan);
+}
+
+/// Once, for all nodes: most often they run the same kernel.
+fn warn_of_no_ipip(nodes: &[&Node], plan: &mut Plan) {
+    let names = nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
+    let warning = match nodes {
+        [] => return,
+        [node] => problem("calico.no-ipip", format!("the kernel of {names} has no IPIP: its pods are reached by plain routes at best")).on(node),
+        _ => problem("calico.no-ipip", format!("the kernels of {names} have no IPIP: their pods are reached by plain routes at best")),
+    };
+    plan.warn(warning.help("calico puts traffic between nodes into IPIP: install a kernel with the module ipip"));
 }
 
 fn load_ipip(plan: &mut Plan, node: &Node, loaded: &Look<bool>) {

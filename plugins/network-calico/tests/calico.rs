@@ -207,6 +207,14 @@ fn a_kernel_without_tunnels_is_said_not_tried() {
     assert!(!plan.steps.iter().any(|step| step.id == "load-ipip:compute01"));
     assert_eq!(plan.warnings.iter().map(|warning| (warning.code.as_str(), warning.node.as_deref())).collect::<Vec<_>>(), [("calico.no-ipip", Some("compute01"))]);
     assert!(lab.converge().unwrap().is_done());
+    // Told once, however many they are.
+    let mut world = bare_world();
+    for name in ["manage01", "compute01"] {
+        world.machine(name).memory.remove("ipip");
+    }
+    let plan = Lab::<Calico>::new(fixture(world)).plan().unwrap();
+    let [warning] = plan.warnings.as_slice() else { panic!("{:?}", plan.warnings) };
+    assert!(warning.node.is_none() && warning.message.starts_with("the kernels of manage01, compute01 have no IPIP"), "{warning:?}");
 }
 
 fn checks(world: World) -> Vec<Check> {

@@ -23,6 +23,9 @@ pub fn in_use(seat: &Seat<'_>, ring: &Ring<'_>) -> bool {
     hidden || seat.stage == Stage::Done && seat.nodes.is_known_and(|nodes: &Vec<Listed>| nodes.iter().any(|node| node.roles.contains(&member::Role::Compute) && node.status.is_in_service()))
 }
 
+/// Where a node gets the images of its services from: the first manager's registry, by the gateway there.
+const IMAGES: u16 = 443;
+
 /// The last step before this manager may be added.
 pub fn plan(seat: &Seat<'_>, ring: &Ring<'_>, other: &Other<'_>, after: &[Planned], plan: &mut Plan) -> Vec<Planned> {
     let (node, there) = (other.node, &other.home);
@@ -47,6 +50,7 @@ pub fn plan(seat: &Seat<'_>, ring: &Ring<'_>, other: &Other<'_>, after: &[Planne
         probe::clock().on(node),
         probe::clock().on(seat.node),
         probe::query("room", []).on(node),
+        probe::reach(seat.node.address.as_str(), IMAGES).on(node),
     ];
     let expect = format!("all is ready for {} to take part in etcd", node.name);
     // As long as etcd has not settled after the one before.
@@ -162,10 +166,15 @@ pub fn is_ready(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
     match free(case.get::<Output>(7)?) {
         Some(free) if free < ROOM => {
             let message = format!("/opt of {} has {} MiB left, and a manager needs {} MiB", node.name, free >> 20, ROOM >> 20);
-            will_fail(problem("rainbond.no-room", message).help("make room, then `arcus apply` again"))
+            return will_fail(problem("rainbond.no-room", message).help("make room, then `arcus apply` again"));
         }
-        Some(_) => met(),
-        None => unmet("its free space cannot be told"),
+        Some(_) => {}
+        None => return unmet("its free space cannot be told"),
+    }
+    match case.get::<Reachability>(8)? {
+        Reachability::Open => met(),
+        Reachability::Refused => unmet(format!("nobody listens at port {IMAGES} of the first manager, from which {} gets its images", node.name)),
+        Reachability::Silent => unmet(format!("port {IMAGES} of the first manager, from which {} gets its images, does not answer: something in between drops packets", node.name)),
     }
 }
 

@@ -211,6 +211,7 @@ fn a_manager_joins_only_when_all_else_is_fit() {
     fit(&|world| world.machine("manage02").clock.offset_ms = 4_000, "ready:manage02", "4000 ms apart");
     fit(&|world| drop(world.machine("manage02").memory.insert("free-kib".into(), "900000".into())), "ready:manage02", "878 MiB left");
     fit(&|world| world.machine("manage01").sockets.retain(|socket| socket.port != 2380), "ready:manage02", "nobody listens at port 2380 of the first manager");
+    fit(&|world| world.machine("manage01").sockets.retain(|socket| socket.port != 443), "ready:manage02", "port 443 of the first manager, from which manage02 gets its images");
 }
 
 #[test]
