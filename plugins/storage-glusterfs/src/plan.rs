@@ -67,9 +67,13 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
     let there = there(cluster, &servers);
     let driver = driver(&servers);
     refuse(cluster, layout, &servers, &there, driver, plan);
+    let volume = servers.iter().find_map(|server| match server.said.known() {
+        Some(Some(Said::Is(volume))) => Some(volume),
+        _ => None,
+    });
     for (node, (_, mounts)) in clients.iter().zip(&clients_seen) {
         let attached = shared.filter(|shared| shared.attach).zip(mounts.known());
-        if let Some(problem) = attached.and_then(|(shared, mounts)| mounting::in_the_way(cluster, node, &shared.path, mounts)) {
+        if let Some(problem) = attached.and_then(|(shared, mounts)| mounting::in_the_way(cluster, node, &shared.path, mounts, volume)) {
             plan.problem(problem);
         }
     }

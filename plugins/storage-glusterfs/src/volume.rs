@@ -74,6 +74,11 @@ impl Volume {
         self.status == "Started"
     }
 
+    /// This host has a brick of it, whether the file knows it or not.
+    pub fn is_kept_by(&self, host: &str) -> bool {
+        self.bricks.iter().any(|brick| brick.host == host)
+    }
+
     /// How it is put together, for people.
     pub fn shape(&self) -> String {
         format!("{} {}", self.kind, self.number)

@@ -31,10 +31,14 @@ fn a_storage_node_is_taken_out_by_hand_with_its_own_brick_named() {
 
 #[test]
 fn a_storage_node_left_out_of_the_file_is_refused_with_the_way_to_do_it() {
-    let mut lab = converged();
-    lab.world().nodes.retain(|node| node.name != "storage02");
-    lab.fixture().config = r#"{"volume": "data", "brick": "/data/brick", "accept-split-brain-risk": true}"#.into();
-    let problem = refused(&lab);
-    let help = problem.help.clone().unwrap_or_default();
-    assert!(help.contains("10.99.0.32:/data/brick") && help.contains("replace-brick"), "{problem:?}");
+    // The first is the one by which all have the volume mounted: that is no other storage, and nothing to be migrated.
+    for (name, brick) in [("storage01", "10.99.0.31:/data/brick"), ("storage02", "10.99.0.32:/data/brick")] {
+        let mut lab = converged();
+        lab.world().nodes.retain(|node| node.name != name);
+        lab.fixture().config = r#"{"volume": "data", "brick": "/data/brick", "accept-split-brain-risk": true}"#.into();
+        let Err(Trouble::Refused(problems)) = lab.plan() else { panic!("{name}: it was planned") };
+        let [problem] = problems.as_slice() else { panic!("{name}: {problems:?}") };
+        let help = problem.help.clone().unwrap_or_default();
+        assert!(problem.code == "gluster.volume-differs" && help.contains(brick) && help.contains("replace-brick") && !help.contains("migrate"), "{problem:?}");
+    }
 }
