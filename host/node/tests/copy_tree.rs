@@ -122,6 +122,59 @@ fn the_live_copy_has_read_what_the_comparison_need_not_read_again() {
     assert!(!trees.at("to/d/f4").exists() && trees.at("to/d/late").exists());
 }
 
+/// What rsync would still do.
+fn left(trees: &Trees) -> String {
+    trees.sh(&["sh"], "rsync -aHAX --delete --dry-run --itemize-changes from/ to/").said
+}
+
+#[test]
+fn a_live_copy_is_whole_also_into_a_tree_that_holds_some_of_it_and_more() {
+    for shell in [&["sh"][..], &["bash", "--posix"]] {
+        let trees = Trees::new();
+        // What several bring at a time puts new times on folders.
+        let old = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000));
+        for folder in ["from/d/e", "from/d", "from"] {
+            fs::File::open(trees.at(folder)).unwrap().set_times(old).unwrap();
+        }
+        let here = trees.folder.path().display().to_string();
+        let live = format!("copy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept");
+        // One pass over all of it is not made.
+        let ended = trees.sh(shell, &format!("copy() {{ stop again; }}\n{live}"));
+        assert_eq!((ended.status, left(&trees).as_str()), (0, ""), "{shell:?}: {}", ended.said);
+        assert!(trees.at("to/sparse").metadata().unwrap().blocks() * 512 < 1 << 20, "holes were filled");
+        fs::remove_file(trees.at("to/d/f7")).unwrap();
+        trees.write("to/d/f8", "torn");
+        trees.write("to/d/e/more", "more");
+        let ended = trees.sh(shell, &live);
+        assert_eq!((ended.status, left(&trees).as_str()), (0, ""), "{shell:?}: {}", ended.said);
+    }
+}
+
+#[test]
+fn how_far_several_copies_are_is_told_as_one() {
+    let trees = Trees::new();
+    fs::remove_file(trees.at("from/sparse")).unwrap();
+    for number in 0..8 {
+        trees.write(&format!("from/d/large{number}"), &"x".repeat(1 << 20));
+    }
+    let here = trees.folder.path().display();
+    let ended = trees.sh(&["sh"], &format!("rsync() {{ command rsync --bwlimit=700 \"$@\"; }}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
+    assert_eq!(ended.status, 0, "{}", ended.said);
+    let told: Vec<&str> = ended.said.lines().filter(|line| line.starts_with("copying: ")).collect();
+    assert!(told.iter().any(|line| line.contains(" of 8 MB, ") && line.contains(" entries to look at, about ")), "{}", ended.said);
+}
+
+#[test]
+fn somebody_who_has_trouble_is_told_by_whoever_copies_all_of_it() {
+    let trees = Trees::new();
+    let here = trees.folder.path().display();
+    // One of several ends badly, and so does the pass over everything.
+    let rsync = "rsync() { case $* in *part.2*|*progress2*' -- '*) command rsync \"$@\" >/dev/null; echo no room >&2; return 11 ;; *) command rsync \"$@\" ;; esac; }";
+    let ended = trees.sh(&["sh"], &format!("{rsync}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
+    assert!(ended.status == 1 && ended.said.contains("no room") && ended.said.contains("rsync ended with status 11"), "{}", ended.said);
+    assert_eq!(trees.receipt(), None);
+}
+
 #[test]
 fn every_difference_is_found_and_leaves_no_receipt() {
     let trees = Trees::new();

@@ -26,11 +26,14 @@ copy_tree() {
   # The last comparison found what size and time do not tell.
   if [ -e "$kept/suspect" ]; then set -- "$@" --checksum; fi
   # Into an empty tree nothing has to be written beside and renamed. (Before 3.1.3 it does not go with holes.)
-  w=$(find "$to" -mindepth 1 -maxdepth 1 ! -name .trashcan -print -quit)
-  if [ -z "$w" ] && [ "$recent" = 1 ]; then set -- "$@" --inplace --whole-file; fi
+  begun_with=$(find "$to" -mindepth 1 -maxdepth 1 ! -name .trashcan -print -quit)
+  if [ -z "$begun_with" ] && [ "$recent" = 1 ]; then set -- "$@" --inplace --whole-file; fi
   with_holes "$@"
+  # While nobody waits for it, and everything is still to be copied or most of it. Into an empty tree that is all.
+  whole=1
+  if [ "$compare" = 0 ] && together "$@" && [ -z "$begun_with" ]; then whole=0; fi
   if [ "$mirror" = 1 ]; then set -- "$@" --delete; fi
-  copy "$@"
+  if [ "$whole" = 1 ]; then copy "$@"; fi
   echo "reading both sides, as far as they are not known"
   if [ "$compare" = 1 ]; then compared "$@"; else
     # Now, when nobody waits for it. What changes meanwhile is read again.
@@ -77,6 +80,8 @@ scan() {
 # fits: whether the source has room on the target, with what is there already.
 fits() {
   free=$(df -B1 --output=avail -- "$to" | tail -n 1)
+  # Whoever has room for all of it once more need not be gone through.
+  if awk -v f="${free:-0}" -v t="$taken" -v n="$files" 'BEGIN { exit !(f + 0 >= t + n * 4096 + 1048576) }'; then return 0; fi
   there=$(find "$to" -type f -printf '%b\n' 2>/dev/null | awk '{ s += $1 * 512 } END { printf "%.0f", s }')
   # What is written in small pieces takes more than its bytes: a block for each file.
   need=$(awk -v t="$taken" -v n="$files" -v h="${there:-0}" 'BEGIN { x = t + n * 4096 + 1048576 - h; printf "%.0f", x < 0 ? 0 : x }')
@@ -96,35 +101,70 @@ with_holes() {
   if [ "$compare" = 1 ]; then tail -n 20 "$work/said"; stop "rsync cannot copy what has holes"; fi
 }
 
-# copy OPTION...: beside it, once a second, how far it is. Its own words would be one line for every file.
+# copy OPTION...: all of it, in one go.
 copy() {
-  begun=$(date +%s)
-  rsync "$@" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress" 2>"$work/said" &
-  p=$!
-  while sleep 1 >/dev/null 2>&1; do
-    # shellcheck disable=SC2046
-    set -- $(tail -c 300 "$work/progress" | tr '\r' '\n' | tail -n 1)
-    if [ $# -ge 3 ]; then
-      sent=$(printf %s "$1" | tr -d ,)
-      for w; do :; done
-      case $w in to-chk=* | ir-chk=*) left=${w#*=}; left=", ${left%/*} of ${left#*/}"; left="${left%)} entries to look at" ;; *) left= ;; esac
-      took=$(($(date +%s) - begun))
-      line="copying: $((sent / 1048576)) of $((bytes / 1048576)) MB$left"
-      if [ "$sent" -gt 0 ] && [ "$bytes" -gt "$sent" ]; then
-        line="$line, about $(awk -v t="$took" -v s="$sent" -v b="$bytes" 'BEGIN { printf "%d", t * (b - s) / s + 1 }') s more"
-      fi
-      echo "$line"
-    fi
-    kill -0 "$p" 2>/dev/null || break
-  done &
-  w=$!
-  wait "$p"; r=$?
-  kill -9 "$w" 2>/dev/null
+  rsync "$@" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress.all" 2>"$work/said" &
+  telling "$!"
   # 24: something vanished before it could be copied, which is no fault while the source is in use.
   if [ "$r" != 0 ] && ! { [ "$r" = 24 ] && [ "$compare" = 0 ]; }; then
     tail -n 20 "$work/said"
     stop "rsync ended with status $r"
   fi
+}
+
+# together OPTION...: files with one name, several at a time, since most of a small file's time is waiting; then the rest: folders (whose
+# times files change that come into them), links, devices, what has holes. False: somebody had trouble, which whoever copies all of it tells.
+together() {
+  awk -F '\t' -v to="$work/part" -v parts=4 '
+    { split($1, m, " "); single = m[1] == "f" && m[9] == 1 && m[10] * 512 >= m[5] }
+    FNR == NR { if (single) all += m[5] + 65536; next }
+    single { print $2 >(to "." int(sum * parts / all)); sum += m[5] + 65536; next }
+    $2 != "" { print $2 >(to ".rest") }' "$work/source" "$work/source"
+  bad=0 pids=
+  for w in "$work"/part.[0-9]*; do
+    [ -e "$w" ] || continue
+    listed "$w" "$@" &
+    pids="$pids $!"
+  done
+  # shellcheck disable=SC2086
+  telling $pids
+  if [ -e "$work/part.rest" ]; then listed "$work/part.rest" "$@" || bad=1; fi
+  rsync "$@" --exclude='*' -- "$from/" "$to/" >/dev/null 2>&1 || bad=1
+  rm -f -- "$work"/part.* "$work"/progress.*
+  [ "$bad" = 0 ]
+}
+
+# listed LIST OPTION...: what the list names. What is not there any more has vanished meanwhile.
+listed() {
+  list=$1
+  shift
+  while IFS= read -r p; do printf './%b\0' "$p"; done <"$list" >"$list.names"
+  rsync "$@" --ignore-missing-args --from0 --files-from="$list.names" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress.${list##*.}" 2>/dev/null
+  r=$?
+  [ "$r" = 0 ] || [ "$r" = 24 ]
+}
+
+# telling PID...: waits for these, and says once a second how far they are; their own words would be one line for every file. `r` is the
+# last status that was not 0, and `bad` is 1 then.
+telling() {
+  begun=$(date +%s)
+  while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+    for w in "$work"/progress.*; do tail -c 300 "$w" | tr '\r' '\n' | tail -n 1; done 2>/dev/null |
+      awk -v all="$bytes" -v took="$(($(date +%s) - begun))" '
+        NF >= 3 { n++; gsub(/,/, "", $1); sent += $1; if (sub(/.*-chk=/, "", $NF)) { split($NF, m, "[/)]"); left += m[1]; of += m[2] } }
+        END {
+          if (!n) exit
+          printf "copying: %d of %d MB", sent / 1048576, all / 1048576
+          if (of) printf ", %d of %d entries to look at", left, of
+          if (sent > 0 && all > sent) printf ", about %d s more", took * (all - sent) / sent + 1
+          print ""
+        }'
+  done &
+  w=$!
+  r=0
+  for p; do wait "$p" || { r=$?; bad=1; }; done
+  kill -9 "$w" 2>/dev/null
+  wait "$w" 2>/dev/null
 }
 
 # known TREE NAME HOW: adds the content's SHA-256 to what scan found, from KEPT where the file is unchanged since it was read: same inode,
