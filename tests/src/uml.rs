@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::program::Running;
 
 const RECIPE: &str = include_str!("uml/image.sh");
+/// A line of shell that gives a node all that an installed NFS server, and a client, have.
+pub const INSTALL_NFS: &str = "tar -C / -xf /srv/nfs-server.tar && systemctl daemon-reload";
 /// Until all answer by ssh: two take 16 s on two idle cores.
 const BOOT: Duration = Duration::from_secs(240);
 
@@ -134,7 +136,7 @@ impl<'w> Machines<'w> {
         Ok(ended.stdout)
     }
 
-    /// Waits until all of these answer by ssh.
+    /// Waits until all of these answer by ssh. What the world's stand-ins are told is told to theirs.
     ///
     /// # Errors
     /// When one does not.
@@ -142,6 +144,9 @@ impl<'w> Machines<'w> {
         for address in addresses {
             let up = wait_until(&format!("ssh of {address}"), BOOT, || Ok(self.sh(address, "systemctl is-system-running --wait || true", Duration::from_secs(60)).is_ok()));
             up.with_context(|| format!("it did not boot; consoles are in {}", self.world.dir().display()))?;
+            for (name, content) in self.world.knobs() {
+                self.sh(address, &format!("printf %s '{content}' > /etc/arcus-lab/{name}"), Duration::from_secs(60))?;
+            }
         }
         ensure!(!addresses.is_empty(), "nobody to wait for");
         Ok(())

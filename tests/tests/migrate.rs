@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{NodeSpec, Options, World};
-use arcus_tests::uml::{Image, Machines};
+use arcus_tests::uml::{INSTALL_NFS, Image, Machines};
 use arcus_tests::{Checkout, Running, Scenes, component};
 use migrate::{guide, soak};
 
@@ -51,7 +51,6 @@ plugins: { platform-shelf: ./shelf.wasm }
 preflight: { relax: [manager-count, compute-count, storage-count, cpu, memory, disk-root, disk-docker, disk-opt-rainbond, disk-cache, disk-grlocaldata, disk-data, os, time-sync] }
 ";
 
-const INSTALL: &str = "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install";
 /// What Rainbond's first manager serves.
 const EXPORTS: &str = "mkdir -p /grdata /opt/rainbond/etc/tools; printf '/opt/rainbond/etc/tools *(rw,sync,no_subtree_check)\\n/grdata *(rw,sync,no_root_squash,no_subtree_check)\\n' > /etc/exports";
 /// Writes a number a line, each on the disk before the next, as long as it runs; what a number's line is missing was lost.
@@ -234,8 +233,8 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
     }
 
     fn served(&self) -> Result<()> {
-        self.on(SERVER, &format!("{EXPORTS}; {INSTALL} nfs-kernel-server > /dev/null 2>&1; systemctl enable -q --now nfs-server && exportfs -ra"))?;
-        self.on(COMPUTE, &format!("{INSTALL} nfs-common > /dev/null 2>&1; mkdir -p /grdata; echo '10.95.0.11:/grdata /grdata nfs rw 0 0' >> /etc/fstab; mount /grdata"))?;
+        self.on(SERVER, &format!("{INSTALL_NFS} && {EXPORTS} && systemctl enable -q --now nfs-server && exportfs -ra"))?;
+        self.on(COMPUTE, &format!("{INSTALL_NFS} && mkdir -p /grdata && echo '10.95.0.11:/grdata /grdata nfs rw 0 0' >> /etc/fstab && mount /grdata"))?;
         self.filled(FILES)
     }
 

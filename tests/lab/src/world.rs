@@ -242,6 +242,11 @@ impl World {
         operator_address(&self.saved.nodes)
     }
 
+    /// What stand-ins are told, by the file's name: for nodes that the lab does not make itself.
+    pub fn knobs(&self) -> &BTreeMap<String, String> {
+        &self.saved.options.knobs
+    }
+
     /// All nodes, in the order of the file.
     pub fn nodes(&self) -> Vec<Node<'_>> {
         self.saved.nodes.iter().map(|spec| Node { world: self, spec }).collect()

@@ -37,8 +37,13 @@ pub fn prepared(moving: &Moving<'_>) -> Result<()> {
 pub fn from_a_folder(moving: &Moving<'_>) -> Result<()> {
     moving.on(SERVER, &format!("cat > /srv/library <<'Y'\n{LIBRARY}\nY\nmkdir /mnt/guide/theirs /mnt/guide/ours"))?;
     let copy = |compare: u8| {
-        let line = format!("cd / && sh -c '. /srv/library; copy_tree /srv/src /mnt/guide/ours 1 {compare} /srv/memory/receipt /srv/kept' > /srv/said 2>&1 || {{ cat /srv/said; exit 1; }}");
-        timed(moving, &line)
+        let line = format!(
+            "cd / && {{ sh -c '. /srv/library; copy_tree /srv/src /mnt/guide/ours 1 {compare} /srv/memory/receipt /srv/kept' 2>&1; echo \"ended $?\"; }} | \
+             while IFS= read -r said; do echo \"$(date +%s.%N) $said\"; done > /srv/said; grep -q ' ended 0$' /srv/said || {{ cat /srv/said; exit 1; }}"
+        );
+        let took = timed(moving, &line)?;
+        sections(&moving.on(SERVER, "cat /srv/said")?);
+        Ok::<f64, anyhow::Error>(took)
     };
     let guide = timed(moving, "cp -arp /srv/src/. /mnt/guide/theirs")?;
     std::thread::sleep(Duration::from_secs(3));
@@ -79,6 +84,13 @@ pub fn from_a_volume(moving: &Moving<'_>) -> Result<()> {
 
 fn told(what: &str, guide: f64, frozen: f64, whole: f64) {
     eprintln!("    from {what}: guide {guide:.1} s, all of it frozen; arcus {whole:.1} s ({:.2} times), frozen {frozen:.1} s ({:.0} %)", whole / guide, frozen / guide * 100.0);
+}
+
+/// Where the time went: each thing that it says it does, until it says the next.
+fn sections(said: &str) {
+    let lines: Vec<(f64, &str)> = said.lines().filter_map(|line| line.split_once(' ')).filter_map(|(at, words)| Some((at.parse().ok()?, words))).filter(|(_, words)| !words.starts_with("copying: ")).collect();
+    let took: Vec<String> = lines.windows(2).map(|pair| format!("{} {:.1} s", pair[0].1, pair[1].0 - pair[0].0)).collect();
+    eprintln!("    {}", took.join("; "));
 }
 
 fn newest(moving: &Moving<'_>) -> Result<Vec<Value>> {
