@@ -201,7 +201,8 @@ impl Engine {
                 return self.stuck(journal, total, number, &outlook, &end).await;
             }
             if number == MAX_ROUNDS {
-                return Err(Fault::new(Kind::Step, "plan.does-not-converge", format!("after {MAX_ROUNDS} rounds there is still something to do")));
+                return Err(Fault::new(Kind::Step, "plan.does-not-converge", format!("after {MAX_ROUNDS} rounds there is still something to do"))
+                    .help("somebody else changes it back, or the plugin asks for what cannot be: `arcus plan` shows what is left"));
             }
         }
     }
@@ -217,7 +218,7 @@ impl Engine {
             return Err(Fault { kind: Kind::Step, troubles, diagnostics: vec![] });
         }
         if self.stop.is_cancelled() {
-            let mut fault = Fault::new(Kind::Interrupted, "run.interrupted", "interrupted: nothing new was begun, and what was under way has ended");
+            let mut fault = Fault::new(Kind::Interrupted, "run.interrupted", "interrupted: nothing new was begun, and what was under way has ended").help("`arcus apply` goes on from here");
             if !end.detached.is_empty() {
                 fault = Fault::new(Kind::Interrupted, "run.interrupted", format!("interrupted; still running on its node: {}", end.detached.join("; ")))
                     .help("`arcus apply` attaches to it again");
@@ -255,6 +256,7 @@ impl Engine {
                 node: Some(item.step.node.clone()),
                 plugin: Some(item.plugin.clone()),
                 step: Some(item.step.id.clone()),
+                help: Some("mend what it waits for, then `arcus apply` goes on".into()),
                 ..Trouble::default()
             });
         }
@@ -262,7 +264,8 @@ impl Engine {
             return Ok(self.applied(journal, performed, rounds, outlook, end).await);
         }
         if troubles.is_empty() {
-            troubles.push(Trouble { code: "plan.stuck".into(), message: "something is left, and nothing of it can start".into(), ..Trouble::default() });
+            let help = Some("`arcus plan` shows what is left; this is a mistake in a plugin: tell its author".into());
+            troubles.push(Trouble { code: "plan.stuck".into(), message: "something is left, and nothing of it can start".into(), help, ..Trouble::default() });
         }
         Err(Fault { kind, troubles, diagnostics: vec![] })
     }

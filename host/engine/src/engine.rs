@@ -88,7 +88,8 @@ impl Engine {
         let cluster = file.cluster().map_err(Fault::file)?;
         for name in &setup.limit {
             if cluster.node(name).is_none() {
-                return Err(Fault::new(Kind::Input, "limit.unknown-node", format!("--limit names `{name}`, which the cluster file does not")));
+                return Err(Fault::new(Kind::Input, "limit.unknown-node", format!("--limit names `{name}`, which the cluster file does not"))
+                    .help("name nodes as the cluster file does, with commas between them"));
             }
         }
         let events = setup.events.clone();

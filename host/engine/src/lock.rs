@@ -178,7 +178,7 @@ impl Engine {
                 Some(holder) => held_by(&holder),
                 None => {
                     let message = format!("the lock was taken on {taken} of {} managers, {majority} are needed", managers.len());
-                    let mut fault = Fault::new(Kind::Locked, "lock.not-taken", message);
+                    let mut fault = Fault::new(Kind::Locked, "lock.not-taken", message).help("`arcus status` says who has it and which managers answer; then again");
                     for (node, outcome) in managers.iter().zip(outcomes) {
                         let Some(Outcome::Failed(failure) | Outcome::Refused(failure)) = outcome else { continue };
                         // Its own disk, not another run.
@@ -232,7 +232,8 @@ impl Engine {
         let outcomes = all(&self.fleet, &managers, |_| Change::LockRelease { run: holder.run.clone() }).await;
         let done = outcomes.iter().flatten().filter(|outcome| outcome.is_done()).count();
         if done < managers.len() / 2 + 1 {
-            return Err(Fault::new(Kind::Unreachable, "lock.not-released", format!("{done} of {} managers gave the lock back", managers.len())));
+            return Err(Fault::new(Kind::Unreachable, "lock.not-released", format!("{done} of {} managers gave the lock back", managers.len()))
+                .help("mend the way to the others, then `arcus unlock` again"));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Proves that the cluster is as it should be: every plugin's checks, witness files across nodes, nothing unknown passed.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use arcus_contract::checks::{Check, Outcome as CheckOutcome, Witness};
@@ -20,6 +21,8 @@ const SETTLE_EVERY: Duration = Duration::from_secs(2);
 pub struct Verified {
     /// Every check, in the order of the plugins.
     pub checks: Vec<CheckReport>,
+    /// Nodes that were not reached, and why.
+    pub missing: BTreeMap<String, Trouble>,
 }
 
 /// One check and what came of it.
@@ -116,7 +119,7 @@ impl Engine {
         }
         let witnessed = join_all(witnesses.into_iter().map(|(role, witness)| self.witness(role, witness))).await;
         checks.extend(witnessed.into_iter().flatten());
-        Ok((Verified { checks }, settle))
+        Ok((Verified { checks, missing: self.missing().await }, settle))
     }
 
     /// Can these machines become this cluster?
@@ -131,13 +134,20 @@ impl Engine {
         let (_, round) = self.round();
         let relaxed: Vec<&str> = self.cluster.relax.iter().map(|relaxed| relaxed.name.as_str()).collect();
         match role.plugin.inspect(round.seat(), &role.input).await {
-            Ok(checks) => Ok(Verified { checks: checks.into_iter().map(|check| report(role, check, &relaxed)).collect() }),
+            Ok(checks) => {
+                let checks = checks.into_iter().map(|check| report(role, check, &relaxed)).collect();
+                Ok(Verified { checks, missing: self.missing().await })
+            }
             Err(failure) => {
                 let mut fault = Fault { kind: Kind::Input, troubles: vec![], diagnostics: vec![] };
                 self.blame(role, failure, &mut fault);
                 Err(fault)
             }
         }
+    }
+
+    async fn missing(&self) -> BTreeMap<String, Trouble> {
+        self.fleet.missing().await.into_iter().map(|(node, problem)| (node, Trouble::of(None, problem))).collect()
     }
 
     /// Writes a file that is new in this run on one node, reads it on the others, removes it.

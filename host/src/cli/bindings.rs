@@ -42,7 +42,7 @@ fn pair<'a>(given: &'a str, form: &str) -> Result<(&'a str, &'a str), Fault> {
         .split_once('=')
         .filter(|(name, value)| !name.is_empty() && !value.is_empty())
         // What was given is not repeated: it may be a secret in the wrong place.
-        .ok_or_else(|| Fault::new(Kind::Input, "cli.binding", format!("a binding has the form `{form}`")))
+        .ok_or_else(|| Fault::new(Kind::Input, "cli.binding", format!("a binding has the form `{form}`")).help("for example --artifact grctl=./grctl, --secret token=env:TOKEN"))
 }
 
 fn artifact(name: &str, path: &Path) -> Result<PathBuf, Fault> {
@@ -62,6 +62,7 @@ fn secret(name: &str, source: &str, environment: &Environment, console: &Console
     match source.split_once(':') {
         Some(("env", variable)) => environment.secret(variable).ok_or_else(|| {
             Fault::new(Kind::Input, "cli.secret-missing", format!("the secret `{name}` is to come from the variable {variable}, which is not set"))
+                .help("set it, or name another source: file:PATH, prompt")
         }),
         Some(("file", path)) => first_line(Path::new(path)),
         None if source == "prompt" => console.ask_hidden(safe!("Secret {}", Foreign::word(name))).ok_or_else(|| {

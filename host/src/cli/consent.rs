@@ -75,7 +75,7 @@ pub fn check_risks(accept: &[String]) -> Result<(), Fault> {
 }
 
 fn declined() -> Fault {
-    Fault::new(Kind::Pending, "cli.declined", "not confirmed: nothing was changed")
+    Fault::new(Kind::Pending, "cli.declined", "not confirmed: nothing was changed").help("`arcus plan` shows it again, and changes nothing")
 }
 
 #[cfg(test)]

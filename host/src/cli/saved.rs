@@ -72,7 +72,7 @@ pub fn write(path: &Path, cluster: &Cluster, proposal: &Proposal) -> Result<(), 
         keys.insert("saved_at".into(), jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into());
         keys.insert("arcus".into(), env!("CARGO_PKG_VERSION").into());
     }
-    let unwritable = |error: std::io::Error| Fault::new(Kind::Input, "saved.unwritable", format!("the plan cannot be saved as {}: {error}", path.display()));
+    let unwritable = |error: std::io::Error| Fault::new(Kind::Input, "saved.unwritable", format!("the plan cannot be saved as {}: {error}", path.display())).help("--out names a file in a folder that is there and that you may write to");
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
     let written = (|| {

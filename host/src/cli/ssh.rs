@@ -43,7 +43,7 @@ pub fn pins(folder: &Folder) -> Result<KnownHosts, Fault> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => {
-            return Err(Fault::new(Kind::Input, "trust.unreadable", format!("{KNOWN_HOSTS}, which pins the nodes' host keys, cannot be read: {error}")));
+            return Err(Fault::new(Kind::Input, "trust.unreadable", format!("{KNOWN_HOSTS}, which pins the nodes' host keys, cannot be read: {error}")).help("it must be a file of yours beside the cluster file"));
         }
     };
     KnownHosts::parse(&text).map_err(|error| Fault::new(Kind::Input, "trust.unreadable", format!("{KNOWN_HOSTS}: {error}")).help("mend the line, or remove it and run `arcus trust`"))

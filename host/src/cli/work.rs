@@ -76,7 +76,7 @@ impl Work {
     pub async fn look<T>(&self, looking: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
         tokio::select! {
             result = looking => result,
-            () = self.stop.cancelled() => Err(Fault::new(Kind::Interrupted, "cli.interrupted", "interrupted: nothing was changed")),
+            () = self.stop.cancelled() => Err(Fault::new(Kind::Interrupted, "cli.interrupted", "interrupted: nothing was changed").help("run it again when you like")),
         }
     }
 
@@ -175,7 +175,7 @@ pub fn approvals(context: &Context, folder: &Folder, cluster: &Cluster) -> Resul
     if !policy.has_approvers() {
         return Ok(Some(Arc::new(opened)));
     }
-    let dir = folder.dir.try_clone().map_err(|error| Fault::new(Kind::Input, "file.no-folder", format!("the folder of the cluster file cannot be opened again: {error}")))?;
+    let dir = folder.dir.try_clone().map_err(|error| Fault::new(Kind::Input, "file.no-folder", format!("the folder of the cluster file cannot be opened again: {error}")).help("it must stay where it is while Arcus runs"))?;
     Ok(Some(Arc::new(opened.with_statements(dir, policy))))
 }
 
@@ -200,7 +200,7 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fa
         .enable_all()
         .event_interval(1)
         .build()
-        .map_err(|error| Fault::new(Kind::Input, "cli.runtime", format!("this machine has no threads left: {error}")))?;
+        .map_err(|error| Fault::new(Kind::Input, "cli.runtime", format!("this machine has no threads left: {error}")).help("end other programs, or raise its limits (`ulimit -u`)"))?;
     let result = runtime.block_on(work);
     // A prompt in the background must not keep the process.
     runtime.shutdown_background();

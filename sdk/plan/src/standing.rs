@@ -93,19 +93,21 @@ fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Res
                 && file.part != arcus_contract::files::Part::Whole
                 && fact.size_bytes > u64::from(CONTENT_LIMIT)
             {
-                return Ok(Standing::Refused(problem(
+                return Ok(refused(
                     step,
                     "file.too-long",
                     format!("{} is longer than {CONTENT_LIMIT} bytes, so no part of it can be kept", file.path),
-                )));
+                    "shorten it, or move away what is there",
+                ));
             }
             match likeness(file, fact.as_ref(), contents) {
                 Ok(Likeness::Same) => done,
                 Ok(Likeness::Absent) => open("not there"),
                 Ok(Likeness::Differs) => open("differs"),
                 Err(missing @ Missing::Secret(_)) => Ok(Standing::Open(missing.to_string())),
-                Err(missing @ Missing::Artifact(_)) => {
-                    Ok(Standing::Refused(problem(step, "artifact.missing", missing.to_string())))
+                Err(Missing::Artifact(name)) => {
+                    let help = format!("say which file on your machine it is: `--artifact {name}=PATH`");
+                    Ok(refused(step, "artifact.missing", Missing::Artifact(name).to_string(), &help))
                 }
                 Err(missing @ Missing::NodeFile(..)) => Ok(Standing::Later(missing.to_string())),
             }
@@ -122,14 +124,16 @@ fn action_standing(step: &Step, seen: &[Answer], contents: &dyn Contents) -> Res
                 return if wanted.running || wanted.enabled { open("no such unit yet") } else { done };
             };
             if wanted.running && wanted.held {
-                return Ok(Standing::Refused(problem(step, "service.held-running", format!("{} cannot run and be held at once", wanted.name))));
+                let message = format!("{} cannot run and be held at once", wanted.name);
+                return Ok(refused(step, "service.held-running", message, "this is a mistake in the plugin: tell its author"));
             }
             if fact.masked && wanted.running {
-                return Ok(Standing::Refused(problem(
+                return Ok(refused(
                     step,
                     "service.masked",
                     format!("{} is masked on {}: somebody forbade its start", wanted.name, step.node),
-                )));
+                    &format!("find out why; if it may run: `systemctl unmask {}` there", wanted.name),
+                ));
             }
             if fact.active != wanted.running {
                 return open(if wanted.running { "not running" } else { "running" });
@@ -179,7 +183,7 @@ fn names(receipt: &[u8], path: &str) -> bool {
 
 fn mount_standing(step: &Step, wanted: &Mount, mounts: &[Mounted], entries: Option<u64>) -> Standing {
     use arcus_contract::actions::Over;
-    let refused = |message: String, help: &str| Standing::Refused(Problem { help: Some(help.into()), ..problem(step, "mount.foreign", message) });
+    let refused = |message: String, help: &str| refused(step, "mount.foreign", message, help);
     // What is bound has the type of what it lies on.
     let bound = wanted.options.iter().any(|option| option == "bind");
     let same = |mount: &&Mounted| mount.source == wanted.source && (bound || same_type(&mount.fstype, &wanted.fstype));
@@ -232,6 +236,76 @@ pub fn same_type(left: &str, right: &str) -> bool {
     plain(left) == plain(right)
 }
 
+/// Not to be performed, and what to do about that.
+fn refused(step: &Step, code: &str, message: String, help: &str) -> Standing {
+    Standing::Refused(Problem { help: Some(help.into()), ..problem(step, code, message) })
+}
+
 fn problem(step: &Step, code: &str, message: String) -> Problem {
     Problem { code: code.into(), message, help: None, node: Some(step.node.clone()), pointer: None, retryable: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use arcus_contract::actions::Service;
+    use arcus_contract::facts::{FileFact, ServiceFact};
+    use arcus_contract::files::{Content, File, Part};
+
+    use super::*;
+
+    /// Nothing is given, and nothing is kept.
+    struct Nothing;
+
+    impl Contents for Nothing {
+        fn secret(&self, _: &str) -> Option<Vec<u8>> {
+            None
+        }
+        fn artifact(&self, _: &str) -> Option<Vec<u8>> {
+            None
+        }
+        fn node_file(&self, _: &str, _: &str) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    fn refused(action: Action, seen: Fact) -> Problem {
+        let step = Step {
+            id: "x".into(),
+            node: "one".into(),
+            about: None,
+            title: "Do it".into(),
+            action,
+            after: vec![],
+            needs: vec![],
+            provides: vec![],
+            group: None,
+            once: false,
+            goal: None,
+            undo: None,
+            disrupts: vec![],
+            timeout_s: 60,
+        };
+        match standing(&step, &[Ok(seen)], None, &Nothing) {
+            Standing::Refused(problem) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_refused_names_its_node_and_says_what_next() {
+        let file = |part, content| Action::File(File { path: "/etc/x".into(), part, content, mode: 0o644, owner: "root".into(), group: "root".into(), keep_original: false });
+        let unit = |running, held| Action::Service(Service { name: "x.service".into(), running, enabled: true, held, newer_than: vec![], reload: false });
+        let stopped = |masked| ServiceFact { active: false, enabled: false, masked, held: false, failed: false, since_s: 0, stale: false };
+        let long = FileFact { size_bytes: u64::from(CONTENT_LIMIT) + 1, ..FileFact::default() };
+        let all = [
+            ("artifact.missing", "--artifact grctl=PATH", refused(file(Part::Whole, Content::Artifact("grctl".into())), Fact::File(None))),
+            ("file.too-long", "shorten", refused(file(Part::Block("x".into()), Content::Pieces(vec![])), Fact::File(Some(long)))),
+            ("service.masked", "systemctl unmask x.service", refused(unit(true, false), Fact::Service(Some(stopped(true))))),
+            ("service.held-running", "author", refused(unit(true, true), Fact::Service(Some(stopped(false))))),
+        ];
+        for (code, words, problem) in all {
+            assert_eq!((problem.code.as_str(), problem.node.as_deref()), (code, Some("one")));
+            assert!(problem.help.as_deref().is_some_and(|help| help.contains(words)), "{problem:?}");
+        }
+    }
 }

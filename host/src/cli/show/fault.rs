@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::console::Terminal;
 use crate::cli::exit::Cause;
-use crate::cli::foreign::Foreign;
+use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
 use crate::cli::show::snippet;
@@ -20,15 +20,43 @@ const TAIL: usize = 20;
 /// A fault, all of it.
 pub fn fault(fault: &Fault, paint: Paint, terminal: Terminal) -> Safe {
     let mut text = snippet::draw(&fault.diagnostics, paint, terminal);
-    let mut alike: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut alike = Alike::default();
     for one in &fault.troubles {
-        // A hundred nodes with the same trouble are told in full three times, and then by name.
-        let times = alike.entry((one.code.as_str(), one.help.as_deref().unwrap_or_default())).or_default();
+        text.push(&alike.told(one, "error", paint));
+    }
+    text
+}
+
+/// Troubles told one after the other: a hundred nodes with the same one are told in full three times, and then by name.
+#[derive(Default)]
+pub struct Alike<'a> {
+    times: BTreeMap<(&'a str, &'a str), usize>,
+}
+
+impl<'a> Alike<'a> {
+    /// The next one.
+    pub fn told(&mut self, one: &'a Trouble, kind: &'static str, paint: Paint) -> Safe {
+        let times = self.times.entry((one.code.as_str(), one.help.as_deref().unwrap_or_default())).or_default();
         *times += 1;
-        match *times {
-            ..=3 => text.push(&trouble(one, "error", paint)),
-            _ => text.line(&safe!("{} {}", paint.red(safe!("error[{}]", Foreign::word(&one.code))), headline(one))),
+        if *times <= 3 {
+            return trouble(one, kind, paint);
         }
+        let mut text = Safe::new();
+        let unnamed = |node: &&String| !one.message.lines().next().unwrap_or_default().contains(node.as_str());
+        let node = one.node.as_ref().filter(unnamed).map(|node| safe!(" at node {}", paint.cyan(Foreign::word(node)))).unwrap_or_default();
+        text.line(&safe!("{} {}{}", label(one, kind, paint), headline(one), node));
+        text
+    }
+}
+
+/// Nodes that were not reached, and why. Often it is one reason; what to do about it is said for the first.
+pub fn missing(missing: &BTreeMap<String, Trouble>, paint: Paint) -> Safe {
+    let mut text = Safe::new();
+    for (node, missing) in missing {
+        text.line(&safe!("{} {}: {}", paint.red("not reached:"), Foreign::word(node), Foreign::line(without_name(&missing.message, node))));
+    }
+    if let Some(help) = missing.values().find_map(|missing| missing.help.as_deref()) {
+        text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
     }
     text
 }
@@ -36,9 +64,7 @@ pub fn fault(fault: &Fault, paint: Paint, terminal: Terminal) -> Safe {
 /// One trouble, as an error or a warning.
 pub fn trouble(one: &Trouble, kind: &'static str, paint: Paint) -> Safe {
     let mut text = Safe::new();
-    let label = safe!("{}[{}]", kind, Foreign::word(&one.code));
-    let label = if kind == "error" { paint.red(label) } else { paint.yellow(label) };
-    text.line(&safe!("{} {}", label, headline(one)));
+    text.line(&safe!("{} {}", label(one, kind, paint), headline(one)));
     let mut at = Vec::new();
     for (what, value) in [("node", &one.node), ("plugin", &one.plugin), ("step", &one.step)] {
         if let Some(value) = value {
@@ -59,6 +85,11 @@ pub fn trouble(one: &Trouble, kind: &'static str, paint: Paint) -> Safe {
         text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
     }
     text
+}
+
+fn label(one: &Trouble, kind: &'static str, paint: Paint) -> Safe {
+    let label = safe!("{}[{}]", kind, Foreign::word(&one.code));
+    if kind == "error" { paint.red(label) } else { paint.yellow(label) }
 }
 
 fn headline(one: &Trouble) -> Safe {

@@ -9,7 +9,7 @@ use arcus_engine::{Diff, PlannedLater, PlannedStep, Proposal, Trouble};
 use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
-use crate::cli::show::fault::trouble;
+use crate::cli::show::fault::{Alike, missing};
 use crate::safe;
 
 /// Lines of a diff.
@@ -23,21 +23,15 @@ pub fn plan(proposal: &Proposal, paint: Paint) -> Safe {
         let names: Vec<Safe> = proposal.relaxed.iter().map(|name| Safe::of(&Foreign::word(name))).collect();
         text.line(&safe!("{} {}", paint.yellow("relaxed in the file:"), Safe::join(&names, ", ")));
     }
-    for (node, missing) in &proposal.missing {
-        text.line(&safe!("{} {}: {}", paint.red("not reached:"), Foreign::word(node), Foreign::line(without_name(&missing.message, node))));
-    }
-    // Nodes are often missing for one reason; what to do about it is said for the first.
-    if let Some(help) = proposal.missing.values().find_map(|missing| missing.help.as_deref()) {
-        text.line(&safe!("  {} {}", paint.cyan("help:"), Foreign::line(help)));
-    }
+    text.push(&missing(&proposal.missing, paint));
     for (node, unanswered) in proposal.unanswered.iter().filter(|(node, _)| !proposal.missing.contains_key(*node)) {
         text.line(&safe!("{} on {}: {}", paint.yellow("not seen:"), Foreign::word(node), Foreign::line(without_name(&unanswered.message, node))));
     }
     let mut steps = Steps { paint, shown: BTreeMap::new(), text };
     steps.all(&proposal.steps);
     let mut text = steps.text;
-    later(&mut text, "known only after what comes before it:", &proposal.later, paint);
-    later(&mut text, "will not be done:", &proposal.blocked, paint);
+    later(&mut text, "known only after what comes before it:", &proposal.later, proposal, paint);
+    later(&mut text, "will not be done:", &proposal.blocked, proposal, paint);
     risks(&mut text, proposal, paint);
     if !text.is_empty() {
         text.line(&"");
@@ -46,7 +40,7 @@ pub fn plan(proposal: &Proposal, paint: Paint) -> Safe {
     text
 }
 
-/// Each once, and how often it was said.
+/// Each once, and how often it was said; of those alike on many nodes, three in full.
 fn warnings(text: &mut Safe, all: &[Trouble], paint: Paint) {
     let mut told: Vec<(&Trouble, usize)> = Vec::new();
     for warning in all {
@@ -55,8 +49,9 @@ fn warnings(text: &mut Safe, all: &[Trouble], paint: Paint) {
             None => told.push((warning, 1)),
         }
     }
+    let mut alike = Alike::default();
     for (warning, times) in told {
-        text.push(&trouble(warning, "warning", paint));
+        text.push(&alike.told(warning, "warning", paint));
         if times > 1 {
             text.line(&safe!("  {} times", times));
         }
@@ -181,7 +176,7 @@ impl<'a> Steps<'a> {
 
 /// What kind of step it is, at a glance.
 fn marker(step: &PlannedStep, paint: Paint) -> Safe {
-    if !step.disrupts.is_empty() {
+    if !step.disrupts.is_empty() || step.action == "call" {
         return paint.red("!");
     }
     match step.action.as_str() {
@@ -203,7 +198,7 @@ fn disruption(disruption: Disruption, node: &str) -> Safe {
     }
 }
 
-fn later(text: &mut Safe, title: &'static str, all: &[PlannedLater], paint: Paint) {
+fn later(text: &mut Safe, title: &'static str, all: &[PlannedLater], proposal: &Proposal, paint: Paint) {
     if all.is_empty() {
         return;
     }
@@ -215,7 +210,10 @@ fn later(text: &mut Safe, title: &'static str, all: &[PlannedLater], paint: Pain
         let kinds: Vec<Safe> = one.kinds.iter().map(|kind| Safe::of(&Foreign::word(kind))).collect();
         let place = paint.dim(safe!("{}/{}", Foreign::word(&one.plugin), Foreign::word(&one.id)));
         text.line(&safe!("  {} {}: {} ({})  {}", paint.dim("…"), paint.cyan(Foreign::word(&one.node)), Foreign::line(&one.title), Safe::join(&kinds, ", "), place));
-        text.line(&safe!("      {} {}", paint.dim("why:"), Foreign::line(&one.why)));
+        // Why a node was not reached stands above, once.
+        let silent = proposal.missing.iter().find(|(_, missing)| one.why.contains(&missing.message));
+        let why = silent.map_or_else(|| Safe::of(&Foreign::line(&one.why)), |(node, _)| safe!("{} was not reached", Foreign::word(node)));
+        text.line(&safe!("      {} {}", paint.dim("why:"), why));
         for disrupts in &one.disrupts {
             text.line(&safe!("      {}", paint.red(disruption(*disrupts, &one.node))));
         }
@@ -237,6 +235,7 @@ fn risks(text: &mut Safe, proposal: &Proposal, paint: Paint) {
 /// A risk with its word for `--accept`.
 pub fn risk_in_words(risk: &str) -> Safe {
     match risk.split_once(':') {
+        Some(("live", plugin)) => safe!("--accept {}: {} runs live, and what it does then cannot be shown beforehand; it stays within what you approved of it", Foreign::word(risk), Foreign::word(plugin)),
         Some(("data-loss", node)) => safe!("--accept {}: what is stored on {} may be lost", Foreign::word(risk), Foreign::word(node)),
         _ if risk == "quorum" => safe!("--accept quorum: a group may be left without a majority"),
         _ if risk == "blackout" => safe!("--accept blackout: users may be cut off for a while"),
@@ -259,6 +258,23 @@ mod tests {
         let painted = plan(&samples::proposal(), Paint::new(true));
         assert!(painted.as_str().contains("\u{1b}[32m+"));
         assert_eq!(console::strip_ansi_codes(painted.as_str()), plan(&samples::proposal(), Paint::new(false)).as_str());
+    }
+
+    #[test]
+    fn what_is_so_on_every_node_is_told_in_full_three_times_and_a_reason_once() {
+        let nodes = ["manage01", "manage02", "manage03", "compute01", "compute02"];
+        let silent = |node: &&str| (node.to_string(), Trouble { code: "node.refused".into(), message: format!("{node}: 10.0.0.9:22 refuses connections"), help: Some("Is sshd running?".into()), ..Trouble::default() });
+        let of = samples::proposal();
+        let all = Proposal {
+            steps: vec![],
+            later: nodes.iter().map(|node| PlannedLater { node: node.to_string(), why: format!("{node} answers ({})", silent(node).1.message), ..of.later[0].clone() }).collect(),
+            warnings: nodes.iter().map(|node| Trouble { code: "calico.no-ipip".into(), message: format!("the kernel of {node} has no IPIP"), node: Some(node.to_string()), help: Some("install one".into()), ..Trouble::default() }).collect(),
+            missing: nodes.iter().map(silent).collect(),
+            ..of
+        };
+        let shown = plan(&all, Paint::new(false));
+        let count = |words: &str| shown.as_str().matches(words).count();
+        assert_eq!((count("help: install one"), count("no IPIP"), count("refuses connections"), count("was not reached")), (3, 5, 5, 5), "{}", shown.as_str());
     }
 
     #[test]

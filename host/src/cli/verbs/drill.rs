@@ -19,7 +19,7 @@ pub async fn run(context: &Context, args: &Drill) -> Result<(), Fault> {
         return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there is: blackout"));
     }
     if args.what.len() > 1 && args.what.iter().any(|word| word == BACK) {
-        return Err(Fault::new(Kind::Input, "cli.drill", "`back` stands alone: it takes back, and breaks nothing"));
+        return Err(Fault::new(Kind::Input, "cli.drill", "`back` stands alone: it takes back, and breaks nothing").help("`arcus drill back`, then the drill"));
     }
     let power_hook = args.power_hook.as_deref().map(words).transpose()?;
     let power_hook = power_hook.map(|argv| PowerHook { argv, environment: context.environment.for_hooks() });
@@ -102,7 +102,7 @@ fn warning(args: &Drill, power: bool) -> Safe {
 fn words(command: &str) -> Result<Vec<String>, Fault> {
     match shlex::split(command) {
         Some(argv) if !argv.is_empty() => Ok(argv),
-        _ => Err(Fault::new(Kind::Input, "cli.power-hook", "--power-hook names no program, or a quote in it does not end")),
+        _ => Err(Fault::new(Kind::Input, "cli.power-hook", "--power-hook names no program, or a quote in it does not end").help("for example --power-hook '/usr/local/bin/ipmi --quiet': it is called with off or on, and the node's name")),
     }
 }
 

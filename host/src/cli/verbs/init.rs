@@ -36,7 +36,7 @@ pub fn run(context: &Context, args: &Init) -> Result<(), Fault> {
     };
     write().map_err(|error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Fault::new(Kind::Input, "init.exists", format!("{file} is there already: it is not touched")).help("`-f FILE` names another"),
-        _ => Fault::new(Kind::Input, "init.unwritable", format!("{file} cannot be written: {error}")),
+        _ => Fault::new(Kind::Input, "init.unwritable", format!("{file} cannot be written: {error}")).help("`-f FILE` names one in a folder that you may write to"),
     })?;
     let console = &context.console;
     console.report_all(&serde_json::json!({ "file": file, "cluster": { "name": name, "id": id } }));

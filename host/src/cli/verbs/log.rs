@@ -13,7 +13,7 @@ use crate::safe;
 pub fn run(context: &Context, args: &Log) -> Result<(), Fault> {
     let folder = Folder::open(&context.global.file)?;
     let console = &context.console;
-    let unreadable = |what: &str, error: std::io::Error| Fault::new(Kind::Input, "log.unreadable", format!("{what} cannot be read: {error}"));
+    let unreadable = |what: &str, error: std::io::Error| Fault::new(Kind::Input, "log.unreadable", format!("{what} cannot be read: {error}")).help("it is made by apply, as whoever runs that: be that user, or give the folder back to yourself");
     // Looking makes no folder.
     let state = match folder.dir.symlink_metadata(".arcus") {
         Ok(_) => Some(state_folder(&folder.dir).map_err(|error| unreadable(".arcus", error))?),

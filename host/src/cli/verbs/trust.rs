@@ -112,9 +112,10 @@ fn given(args: &Trust, cluster: &Cluster) -> Result<Given, Fault> {
     }
     let in_between: Vec<String> = endpoints(cluster, &[])[0].iter().map(|endpoint| endpoint.name.clone()).collect();
     let known = |name: &str| cluster.node(name).is_some() || in_between.iter().any(|host| host == name);
+    let there: Vec<&str> = cluster.nodes.iter().map(|member| member.node.name.as_str()).chain(in_between.iter().map(String::as_str)).collect();
     for name in args.nodes.iter().chain(&args.replace).chain(fingerprints.iter().map(|(name, _)| name)) {
         if !known(name) {
-            return Err(Fault::new(Kind::Input, "trust.unknown-node", format!("the cluster file has no node `{name}`")));
+            return Err(Fault::new(Kind::Input, "trust.unknown-node", format!("the cluster file has no node `{name}`")).help(format!("there are: {}", there.join(", "))));
         }
     }
     if let Some(word) = args.accept.iter().find(|word| *word != "host-keys") {
@@ -122,7 +123,7 @@ fn given(args: &Trust, cluster: &Cluster) -> Result<Given, Fault> {
     }
     let from = args.from.as_ref().map(|path| {
         // A file that is not there would be empty, and an empty file proves nothing.
-        std::fs::metadata(path).map_err(|error| Fault::new(Kind::Input, "trust.from", format!("--from {}: {error}", path.display())))?;
+        std::fs::metadata(path).map_err(|error| Fault::new(Kind::Input, "trust.from", format!("--from {}: {error}", path.display())).help("it names a file like ~/.ssh/known_hosts"))?;
         KnownHosts::load(path).map_err(|error| unusable(&error))
     });
     Ok(Given { fingerprints, from: from.transpose()?, anything: !args.accept.is_empty(), replace: args.replace.clone() })
@@ -157,7 +158,7 @@ fn confirm(context: &Context, cluster: &Cluster, hosts: &[Host], decisions: &[De
     console.say(safe!("Compare these with the machines' own, on their consoles: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"));
     for host in open.iter().filter(|host| matches!(host.state, State::Changed { .. })) {
         if !console.ask_word(safe!("To replace the pin of {}, type its name:", Foreign::word(&host.name)), &host.name) {
-            return Err(Fault::new(Kind::Pending, "cli.declined", "not confirmed: nothing was pinned"));
+            return Err(Fault::new(Kind::Pending, "cli.declined", "not confirmed: nothing was pinned").help("compare the keys on the machines' consoles, then again"));
         }
     }
     let new = open.iter().filter(|host| matches!(host.state, State::New)).count();
@@ -193,7 +194,7 @@ fn refused(host: &Host, refusal: Refusal) -> Trouble {
 }
 
 fn unusable(error: &arcus_node::KnownHostsError) -> Fault {
-    Fault::new(Kind::Input, "trust.unusable", error.to_string())
+    Fault::new(Kind::Input, "trust.unusable", error.to_string()).help("it has the form of ~/.ssh/known_hosts: mend the line, or leave it out")
 }
 
 fn today() -> String {

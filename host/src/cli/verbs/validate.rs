@@ -25,7 +25,7 @@ pub fn run(context: &Context) -> Result<(), Fault> {
         std::io::stdin()
             .take((1 << 20) + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| Fault::new(Kind::Input, "file.unreadable", format!("standard input cannot be read: {error}")))?;
+            .map_err(|error| Fault::new(Kind::Input, "file.unreadable", format!("standard input cannot be read: {error}")).help("`-f FILE` reads a file"))?;
         let file = File::from_bytes("standard input", &bytes).map_err(Fault::file)?;
         let cluster = file.cluster().map_err(Fault::file)?;
         notes(context, &cluster);
