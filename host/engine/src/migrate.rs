@@ -1,6 +1,7 @@
 //! Moving the shared directory to another storage: which plugins plan what meanwhile, and what nothing else may do.
 
 use arcus_contract::actions::Desired;
+use arcus_node::{Answer, Hidden, Look, Seen};
 use arcus_plan::manifest::Concern;
 use arcus_plugin::{Failure, Seat};
 
@@ -13,18 +14,33 @@ use crate::vault::NodeFiles;
 
 /// Where whoever moves the shared directory notes, on every manager, how far that is: one line. It is gone when nothing is under way.
 const PHASE: &str = "/var/lib/arcus-migration/phase";
+const PHASE_LIMIT: u64 = 4096;
 
 /// The next round also reads what managers remember of a migration, where this file wants none: then it is another file's.
 pub fn look(engine: &Engine, observer: &Observer) {
     managers(engine).for_each(|node| observer.want_file(node.to_owned(), PHASE.into()));
 }
 
+/// The same, for whoever looks by itself.
+pub fn asks(engine: &Engine) -> impl Iterator<Item = (String, Look)> {
+    managers(engine).map(|node| (node.to_owned(), Look::Content { path: PHASE.into(), limit: PHASE_LIMIT }))
+}
+
+/// What those were answered, as [`unknown`].
+pub fn told(engine: &Engine, answers: impl Iterator<Item = Answer>) -> Option<(String, String)> {
+    managers(engine).zip(answers).find_map(|(node, answer)| match answer {
+        Ok(Seen::Content(Some(content))) => Some((node.to_owned(), first_line(&content.bytes))),
+        _ => None,
+    })
+}
+
 /// Where a migration is that this file knows nothing of: the manager that remembers it, and its words.
 pub fn unknown(engine: &Engine, files: &NodeFiles) -> Option<(String, String)> {
-    managers(engine).find_map(|node| {
-        let text = String::from_utf8_lossy(files.get(&(node.to_owned(), PHASE.to_owned()))?.as_ref()?.reveal()).into_owned();
-        Some((node.to_owned(), text.lines().next().unwrap_or_default().to_owned()))
-    })
+    managers(engine).find_map(|node| Some((node.to_owned(), first_line(files.get(&(node.to_owned(), PHASE.to_owned()))?.as_ref()?))))
+}
+
+fn first_line(text: &Hidden) -> String {
+    String::from_utf8_lossy(text.reveal()).lines().next().unwrap_or_default().to_owned()
 }
 
 /// What to do about that.
@@ -82,7 +98,9 @@ pub async fn plan(engine: &Engine, role: &Role, way: Way, seat: Seat) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use arcus_node::{Content, Hidden, Look, Report, Seen, Simulated};
+    use std::sync::{Arc, Mutex};
+
+    use arcus_node::{Content, Report, Simulated};
 
     use super::*;
     use crate::simulated::{Opened, not_simulated};
@@ -116,6 +134,21 @@ mod tests {
         assert!(engine.verify().await.is_err());
         let open = engine.status().await.unwrap().open;
         assert!(open.iter().any(|line| line.contains("phase 3 of 7, freeze") && line.contains("migrating-from")), "{open:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn status_asks_for_it_together_with_all_else() {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (phase, other) = (|look: &Look| matches!(look, Look::Content { path, .. } if path == PHASE), |look: &Look| matches!(look, Look::Drill));
+        let seen = asked.clone();
+        let transport = Simulated::new(move |node, batch| {
+            if node == "m2" && batch.looks.iter().any(phase) {
+                seen.lock().unwrap().push(batch.looks.iter().any(other));
+            }
+            Ok(Report { answers: vec![Err(not_simulated()); batch.looks.len()], ..Report::default() })
+        });
+        Opened::new(transport).await.status().await.unwrap();
+        assert_eq!(*asked.lock().unwrap(), [true]);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Role;
 use arcus_node::{DrillNote, Look, Seen, TimerFact};
-use arcus_plugin::{Failure, Fetch};
+use arcus_plugin::Failure;
 use futures::future::join_all;
 
 use crate::drill::OpenDrill;
@@ -71,8 +71,8 @@ impl Engine {
     /// Never for nodes that are down; they are part of the answer.
     pub async fn status(&self) -> Result<Status, Fault> {
         let names: Vec<String> = self.cluster.nodes.iter().map(|member| member.node.name.clone()).collect();
-        let asks = names.iter().flat_map(|node| [Look::Probe(Probe::Os), Look::Probe(Probe::Interfaces), Look::Drill, Look::Timers].map(|look| (node.clone(), look))).collect();
-        let mut answers = self.fleet.look(asks).await.into_iter();
+        let of_all = names.iter().flat_map(|node| [Look::Probe(Probe::Os), Look::Probe(Probe::Interfaces), Look::Drill, Look::Timers].map(|look| (node.clone(), look)));
+        let mut answers = self.fleet.look(of_all.chain(migrate::asks(self)).collect()).await.into_iter();
         let address = self.cast.roles.first().and_then(|role| role.input.handed.gateway.as_ref()).map(|offer| offer.address.clone());
         let (mut nodes, mut address_holders) = (BTreeMap::new(), Vec::new());
         let (mut notes, mut timers) = (BTreeMap::new(), BTreeMap::<String, Vec<TimerFact>>::new());
@@ -97,6 +97,7 @@ impl Engine {
             }
             nodes.insert(member.node.name.clone(), status);
         }
+        let migration = migrate::told(self, answers);
         let holder = self.holder().await.unwrap_or_default();
         let managers: Vec<&str> = self.cluster.with(Role::Manage).map(|member| member.node.name.as_str()).collect();
         let reached = managers.iter().filter(|node| nodes.get(**node).is_some_and(|status: &NodeStatus| status.reached)).count();
@@ -104,7 +105,9 @@ impl Engine {
 
         // What a plugin knows to be half-done comes first: it may need somebody now.
         let mut open = self.unfinished().await;
-        open.extend(self.unknown_migration().await);
+        if let Some((node, words)) = migration {
+            open.push(format!("the shared directory is being moved, and this file does not say so: {words} (told by {node}): {}", migrate::UNKNOWN_HELP));
+        }
         let timers = |node: &String| timers.get(node).map_or(&[][..], Vec::as_slice);
         let drills: Vec<OpenDrill> = notes.values().map(|note: &DrillNote| OpenDrill::of(note, timers(&note.node))).collect();
         open.extend(drills.iter().map(OpenDrill::words));
@@ -150,15 +153,6 @@ impl Engine {
             }
         }
         open
-    }
-
-    /// A migration that managers remember and the file knows nothing of.
-    async fn unknown_migration(&self) -> Option<String> {
-        let (observer, _) = self.round();
-        migrate::look(self, &observer);
-        let _ = Fetch::fetch(&*observer, Vec::new()).await;
-        let (node, words) = migrate::unknown(self, &observer.node_files())?;
-        Some(format!("the shared directory is being moved, and this file does not say so: {words} (told by {node}): {}", migrate::UNKNOWN_HELP))
     }
 
     fn last_run(&self) -> Option<LastRun> {
