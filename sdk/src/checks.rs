@@ -129,8 +129,9 @@ impl Checking<'_> {
     /// Could not be told, because of this.
     pub fn unanswered(self, problem: &Problem) {
         let why = match &problem.node {
-            Some(node) => format!("{node}: {} ({})", problem.message, problem.code),
-            None => format!("{} ({})", problem.message, problem.code),
+            // A message that begins with its node says it once.
+            Some(node) if !problem.message.starts_with(&format!("{node}: ")) => format!("{node}: {} ({})", problem.message, problem.code),
+            _ => format!("{} ({})", problem.message, problem.code),
         };
         self.is(unknown(why));
     }

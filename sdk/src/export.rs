@@ -2,7 +2,8 @@
 
 /// Makes a type the exports of this component: `arcus_sdk::export!(storage: Gluster);`, with the concern that the type
 /// implements: `storage`, `network`, `gateway`, `platform`, `migration` or `preflight`. Once per crate. Does nothing
-/// natively, so that tests can link several plugins.
+/// natively, so that tests can link several plugins. One that runs live ([`Plugin::live`](crate::Plugin::live)) says so:
+/// `arcus_sdk::export!(storage with hatch: Gluster);`.
 #[macro_export]
 macro_rules! export {
     ($concern:ident : $plugin:ty) => {
@@ -12,6 +13,16 @@ macro_rules! export {
             use super::*;
             type Exports = $crate::guest::Exports<$plugin>;
             $crate::__export_of!($concern, Exports);
+        }
+    };
+    ($concern:ident with hatch : $plugin:ty) => {
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code)]
+        mod __arcus_export {
+            use super::*;
+            type Exports = $crate::guest::Exports<$plugin>;
+            $crate::__export_of!($concern, Exports);
+            $crate::worlds::hatch::__export_hatch!(Exports with_types_in $crate::worlds::hatch);
         }
     };
 }

@@ -31,10 +31,12 @@
 
 mod answer;
 mod lab;
+mod live;
 mod machine;
 mod perform;
 #[doc(hidden)]
 pub mod properties;
+mod secrets;
 #[doc(hidden)]
 pub mod subject;
 mod world;

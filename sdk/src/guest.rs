@@ -85,6 +85,12 @@ pub fn verify<P: Plugin>(input: Input) -> Result<Verified, Problems> {
     checks.finish()
 }
 
+/// `hatch.run`, natively.
+#[cfg(not(target_family = "wasm"))]
+pub fn live<P: Plugin>(name: &str, args: &str, nodes: std::rc::Rc<dyn crate::Nodes>) -> Result<(), Problem> {
+    P::live(&crate::Live::new(name, args, nodes))
+}
+
 /// `lifecycle.drills`. A drill whose goal nobody judges is refused.
 pub fn drills<P: Plugin>(input: Input) -> Result<Vec<Drill>, Problems> {
     let drills = P::drills(&open(input)?).map_err(|problem| vec![problem])?;
@@ -178,6 +184,18 @@ impl<P: Plugin> crate::worlds::plugin::exports::arcus::plugin::lifecycle::Guest 
     }
     fn drills(input: Input) -> Result<Vec<Drill>, Problems> {
         drills::<P>(input)
+    }
+}
+impl<P: Plugin> crate::worlds::hatch::exports::arcus::plugin::hatch::Guest for Exports<P> {
+    #[cfg(target_family = "wasm")]
+    fn run(name: String, args: String, fleet: &crate::worlds::hatch::arcus::plugin::session::Fleet) -> Result<(), Problem> {
+        log_panics();
+        P::live(&crate::Live::new(&name, &args, fleet))
+    }
+    /// Natively nobody has such a fleet: see [`live`].
+    #[cfg(not(target_family = "wasm"))]
+    fn run(name: String, _: String, _: &crate::worlds::hatch::arcus::plugin::session::Fleet) -> Result<(), Problem> {
+        Err(problem("plugin.no-live", format!("`{name}` was called natively")))
     }
 }
 impl<P: Storage> crate::worlds::storage::exports::arcus::plugin::storage::Guest for Exports<P> {

@@ -76,6 +76,9 @@
 //! **Silence.** [`Look::Unknown`] (no answer) is another type than `None` (not there). Steps on a node that did not answer turn into
 //! `later` by themselves; a step that needs a fact of *another* silent node, or one refused fact, says so with [`Planned::known`].
 //! **Secrets** never pass a plugin: [`text!`] puts them in by name.
+//! **Procedures** that are no list of steps run live, as one step: [`Plan::call`] and [`Plugin::live`], with
+//! `export!(storage with hatch: Shelf)` and `call` among the manifest's actions. The operator sees that it is so, accepts it apart, and may
+//! refuse all of it: do without where steps will do.
 //! **Mistakes of the author** (a command without `until`, a verb without a goal, an id used twice) are refused as
 //! problems `plugin.*` when the plan is finished, so any test against [`fake`] finds them.
 //! **Determinism.** Same input and answers, same result, byte for byte: no clock, no randomness
@@ -93,6 +96,7 @@ mod goal;
 pub mod fake;
 #[doc(hidden)]
 pub mod guest;
+mod hatch;
 mod host;
 pub mod milestone;
 pub mod net;
@@ -113,7 +117,10 @@ pub use content::{FileSpec, IntoPiece, MountSpec, bind, file, mount, secret};
 pub use drill::{Trial, connect, ping, responds, write};
 pub use fact::{FactType, FileText, Interfaces, Mounts, OsKind, OutputText, Sockets};
 pub use goal::{Case, Goals, Judged, met, unmet, will_fail};
-pub use plan::{Plan, Planned, Unguarded};
+pub use hatch::{Live, Session};
+#[cfg(not(target_family = "wasm"))]
+pub use hatch::Nodes;
+pub use plan::{Plan, Planned, Unguarded, Unproven};
 pub use plugin::{Gateway, Migration, Network, Platform, Plugin, Preflight, Storage};
 pub use problem::{Explain, problem};
 pub use system::{Family, Software};
@@ -127,8 +134,8 @@ pub use host::native;
 pub mod prelude {
     pub use crate::ask::Look::{Known, Unknown};
     pub use crate::{
-        Ask, Case, Checks, Cluster, Explain, Family, FileText, Gateway, Goals, Interfaces, Judged, Look, Migration, Mounts, Network,
-        OsKind, OutputText, PerNode, Plan, Planned, Platform, Plugin, Preflight, Sockets, Software, Storage, Trial, connect, debug, failed, file, info, met,
+        Ask, Case, Checks, Cluster, Explain, Family, FileText, Gateway, Goals, Interfaces, Judged, Live, Look, Migration, Mounts, Network,
+        OsKind, OutputText, PerNode, Plan, Planned, Platform, Plugin, Preflight, Session, Sockets, Software, Storage, Trial, connect, debug, failed, file, info, met,
         milestone, mount, net, parse, passed, pending, ping, probe, problem, responds, secret, shared, text, unknown, unmet, warn, warned, will_fail, write,
     };
     pub use arcus_contract::actions::{Action, Command, Disruption, Over};

@@ -4,7 +4,7 @@ use crate::ask::Look;
 use crate::goal::Goals;
 use crate::{Explain, problem};
 use arcus_contract::actions::{
-    Action, Command, Desired, Directory, Disruption, Fetch, Goal, Later, Mount, Need, Package, Service, Step,
+    Action, Call, Command, Desired, Directory, Disruption, Fetch, Goal, Later, Mount, Need, Package, Service, Step,
 };
 use arcus_contract::facts::Request;
 use arcus_contract::files::{File, Part, Piece};
@@ -32,6 +32,10 @@ pub struct Planned {
     steps: Rc<RefCell<Vec<Draft>>>,
     place: usize,
 }
+
+/// What runs live and has no goal yet: say with [`Unproven::until`] when it is done, or the plan is refused.
+#[must_use = "what runs live needs a goal: call `.until(...)`"]
+pub struct Unproven(Planned);
 
 /// A command or job that has no goal yet: say with [`Unguarded::until`] when it is done, or the plan is refused.
 #[must_use = "a command or job needs a goal: call `.until(...)`"]
@@ -154,7 +158,22 @@ impl Plan {
         self.add(verb, node, title, Action::Fetch(fetch), 600)
     }
 
-    /// Any other action (copy-tree, call), with a title and the seconds it may take.
+    /// Runs [`Plugin::live`](crate::Plugin::live) on these nodes, and no other step on them meanwhile; five minutes at most. `args` is what it
+    /// is told, as JSON. The operator is shown that it is so, and accepts it apart.
+    pub fn call<'a>(&mut self, verb: &str, node: &Node, nodes: impl IntoIterator<Item = &'a Node>, args: &impl serde::Serialize) -> Unproven {
+        let nodes: Vec<String> = nodes.into_iter().map(|node| node.name.clone()).collect();
+        let title = format!("{} live on {}", verb.replace('-', " "), nodes.join(", "));
+        let args = match serde_json::to_string(args) {
+            Ok(args) => args,
+            Err(error) => {
+                self.problem(problem("plugin.args", format!("what the step `{verb}` is told is no JSON: {error}")));
+                String::new()
+            }
+        };
+        Unproven(self.add(verb, node, title, Action::Call(Call { name: verb.to_owned(), args, nodes }), 300))
+    }
+
+    /// Any other action (copy-tree), with a title and the seconds it may take.
     pub fn action(&mut self, verb: &str, node: &Node, title: impl Into<String>, action: Action, timeout_s: u32) -> Planned {
         self.add(verb, node, title.into(), action, timeout_s)
     }
@@ -431,6 +450,13 @@ impl Planned {
     /// Of a service: not started at boot.
     pub fn disabled(self) -> Self {
         self.service("disabled", |service| service.enabled = false)
+    }
+}
+
+impl Unproven {
+    /// As [`Planned::until`].
+    pub fn until(self, requests: impl IntoIterator<Item = Request>, expect: impl Into<String>, within_s: u32) -> Planned {
+        self.0.until(requests, expect, within_s)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The traits a plugin implements: [`Plugin`], and the one of its concern.
 
-use crate::{Checks, Cluster, Goals, Plan};
+use crate::{Checks, Cluster, Goals, Live, Plan, problem};
 use arcus_contract::checks::Drill;
 use arcus_contract::handoffs::{GatewayOffer, NetworkOffer, PlatformDemand, StorageOffer};
 use arcus_contract::types::{Node, Problem};
@@ -39,6 +39,12 @@ pub trait Plugin: Sized + 'static {
     fn leave(cluster: &Cluster<Self::Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
         let _ = (cluster, node, plan);
         Ok(())
+    }
+
+    /// What a step of [`Plan::call`] does. It may have been cut in its midst before: look what is there, and go on from that; when it is
+    /// done, the goal of the step says. It runs in a fresh instance, with nothing but what it is given, and cannot ask.
+    fn live(step: &Live<'_>) -> Result<(), Problem> {
+        Err(problem("plugin.no-live", format!("this plugin does nothing live, and a step of its plan calls `{}`", step.name())))
     }
 
     /// What `arcus drill` may try; see [`crate::Trial`]. Asked right before, so it may look who holds what.

@@ -24,6 +24,23 @@ pub mod plugin {
     });
 }
 
+/// The export of the interface `hatch`, and the import of `session`.
+pub mod hatch {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "package arcus:sdk-hatch; world hatch { import arcus:plugin/session@0.1.0; export arcus:plugin/hatch@0.1.0; }",
+        pub_export_macro: true,
+        export_macro_name: "__export_hatch",
+        default_bindings_module: "arcus_sdk::worlds::hatch",
+        with: {
+            "arcus:plugin/session@0.1.0": generate,
+            "arcus:plugin/types@0.1.0": arcus_contract::types,
+            "arcus:plugin/files@0.1.0": arcus_contract::files,
+            "arcus:plugin/facts@0.1.0": arcus_contract::facts,
+        },
+    });
+}
+
 /// `with` has to name what a world uses, all of it and nothing else: `extra` is what differs.
 macro_rules! exported {
     ($interface:ident, $world:literal, $export:literal, $path:literal $(, $extra:literal: $module:ident)*) => {

@@ -1,17 +1,23 @@
 //! A component as the fake cluster calls it: every call in the sandbox, every question to the fake cluster.
 
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arcus_contract::actions::Desired;
+use arcus_contract::actions::{Call, Desired};
 use arcus_contract::checks::{Check, Drill, Seen, Verdict, Verified, Weighing};
-use arcus_contract::facts::{Answer, Request};
+use arcus_contract::facts::{Answer, Output, Request};
 use arcus_contract::handoffs::Input;
 use arcus_contract::types::Problem;
 use arcus_plan::vet;
-use arcus_plugin::{Asker, CallError, Failure, LoadError, Options, Plugin, Sandbox, Source};
-use arcus_sdk::fake::subject::{Component, ask};
+use arcus_plugin::{Asker, CallError, Failure, Live, LoadError, Options, Plugin, Sandbox, Source};
+use arcus_sdk::Nodes;
+use arcus_sdk::fake::subject::{Component, ask, nodes};
 use async_trait::async_trait;
 use tokio::runtime::Runtime;
+
+/// What runs live has so long.
+const LIVE: Duration = Duration::from_secs(60);
 
 /// A component in the sandbox. Its calls run on the thread that asks for them, since the fake cluster lives on one.
 pub struct Sandboxed {
@@ -60,6 +66,12 @@ impl Sandboxed {
         self.runtime.block_on(self.plugin.judge(input, cases, seen))
     }
 
+    /// `hatch.run`, on these nodes.
+    pub fn lived(&self, name: &str, args: &str, nodes: Vec<String>) -> Called<()> {
+        let call = Call { name: name.to_owned(), args: args.to_owned(), nodes };
+        settle(self.runtime.block_on(self.plugin.live(Arc::new(World), &call, LIVE)))
+    }
+
     /// What it tells the others, from the cluster file alone, as text to compare.
     pub fn promised(&self, input: &Input) -> Called<String> {
         use arcus_plan::manifest::Concern;
@@ -102,6 +114,10 @@ impl Component for Sandboxed {
     fn drills(&self, input: Input) -> Result<Vec<Drill>, Vec<Problem>> {
         or_broken(self.drilled(World, &input))
     }
+    fn live(&self, name: &str, args: &str) -> Result<(), Problem> {
+        let nodes = nodes().map(|nodes| nodes.names()).unwrap_or_default();
+        or_broken(self.lived(name, args, nodes)).map_err(|problems| problems.into_iter().next().unwrap_or_else(nobody))
+    }
 }
 
 /// The fake cluster of this thread answers.
@@ -112,4 +128,27 @@ impl Asker for World {
     async fn ask(&self, _: &str, requests: Vec<Request>) -> Vec<Answer> {
         ask(&requests)
     }
+}
+
+/// It runs live on the fake cluster, which vets and counts as the host does, and can be cut.
+#[async_trait]
+impl Live for World {
+    async fn exec(&self, node: &str, argv: Vec<String>, stdin: String, timeout_s: u32) -> Result<Output, Problem> {
+        there()?.exec(node, &argv, stdin.as_bytes(), timeout_s)
+    }
+    async fn read(&self, node: &str, path: String) -> Result<Vec<u8>, Problem> {
+        there()?.read(node, &path)
+    }
+    async fn write(&self, node: &str, path: String, content: Vec<u8>, mode: u32) -> Result<(), Problem> {
+        there()?.write(node, &path, &content, mode)
+    }
+    fn refused(&self, _: &str, _: &str, _: &Problem) {}
+}
+
+fn there() -> Result<Rc<dyn Nodes>, Problem> {
+    nodes().ok_or_else(nobody)
+}
+
+fn nobody() -> Problem {
+    Problem { code: "session.ended".into(), message: "no step runs live".into(), help: None, node: None, pointer: None, retryable: false }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arcus_contract::actions::Action;
+use arcus_contract::actions::{Action, Step};
 use arcus_contract::facts::{Fact, Probe, Request};
 use arcus_contract::types::Role;
 use arcus_plan::sequence::State;
@@ -27,7 +27,7 @@ const DECIDES: usize = 20;
 /// What the operator adds to a plain yes.
 #[derive(Debug, Clone, Default)]
 pub struct ApplyOptions {
-    /// Accepted risks: `data-loss:NODE`, `quorum`, `blackout`.
+    /// Accepted risks: `data-loss:NODE`, `quorum`, `blackout`, `live:PLUGIN`.
     pub accept: Vec<String>,
     /// Change things although many nodes cannot be reached.
     pub despite_unreachable: bool,
@@ -182,7 +182,7 @@ impl Engine {
             self.emit(Event::Round { number, steps: waiting });
             if number == 1 && waiting > 0 {
                 let touched = outlook.sequence.items().iter().filter(|item| item.state == State::Waiting && self.within_limit(&item.step));
-                self.raise_fence(held, &touched.map(|item| item.step.node.as_str()).collect()).await?;
+                self.raise_fence(held, &touched.flat_map(|item| nodes_of(&item.step)).collect()).await?;
             }
             if waiting > 0 {
                 performer.secrets(&outlook).await?;
@@ -321,6 +321,11 @@ impl Engine {
         }
         let mut held_back = Vec::new();
         for (place, item) in outlook.sequence.items().iter().enumerate().filter(|(_, item)| item.state == State::Waiting) {
+            if let Some(node) = nodes_of(&item.step).skip(1).find(|node| missing.contains(*node)) {
+                held_back.push((place, format!("{node}, on which it runs live, did not answer")));
+            }
+        }
+        for (place, item) in outlook.sequence.items().iter().enumerate().filter(|(_, item)| item.state == State::Waiting) {
             let group = item.step.group.as_ref().and_then(|group| members.get(&(item.plugin.clone(), group.clone())));
             let silent: Vec<&String> = group.into_iter().flatten().filter(|node| missing.contains(*node)).collect();
             if !silent.is_empty() {
@@ -390,6 +395,12 @@ impl Engine {
         let answer = round.look(vec![Wanted::new(plugin, request)]).await.pop();
         matches!(answer, Some(Ok(Fact::Job(Some(job)))) if job.running)
     }
+}
+
+/// Where a step changes something: its own node first, then those that it runs live on.
+fn nodes_of(step: &Step) -> impl Iterator<Item = &str> {
+    let live = if let Action::Call(call) = &step.action { call.nodes.as_slice() } else { &[] };
+    std::iter::once(&step.node).chain(live).map(String::as_str)
 }
 
 /// Sorts by time; unique among operators.

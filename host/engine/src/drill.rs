@@ -453,7 +453,7 @@ impl Engine {
                 let (_, round) = self.round();
                 let wanted = requests.iter().map(|request| Wanted::new(role.plugin.name(), request.clone())).collect();
                 let seen: Vec<(Request, Answer)> = requests.into_iter().zip(round.look(wanted).await).collect();
-                let verdicts = judge(role, std::slice::from_ref(step), &[(0, seen)]).await.map_err(|fault| fault.to_string())?;
+                let verdicts = judge(&self.vault.veil(), role, std::slice::from_ref(step), &[(0, seen)]).await.map_err(|fault| fault.to_string())?;
                 let what = match verdicts.get(&0).map(|(verdict, _)| verdict) {
                     Some(Verdict::Met) => break,
                     Some(Verdict::Unmet(what)) => what.clone(),

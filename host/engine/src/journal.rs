@@ -2,7 +2,7 @@
 //! journal costs nothing but the past, since every open step is decided by looking.
 
 use std::io::{BufRead, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use cap_std::fs::{Dir, File, OpenOptions};
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,21 @@ pub enum Entry {
         /// RFC 3339.
         at: String,
     },
+    /// A step that runs live does something: told before it is sent, and when it has ended; or it was not let.
+    Live {
+        /// Name of the plugin.
+        plugin: String,
+        /// Id of the step.
+        step: String,
+        /// Where.
+        node: String,
+        /// What: `run mktemp`, `read /srv/x`, ...
+        what: String,
+        /// How it ended, in words; empty: it is about to be done.
+        end: String,
+        /// RFC 3339.
+        at: String,
+    },
     /// An open step of an earlier run was decided by looking.
     Decided {
         /// The earlier run.
@@ -83,10 +98,11 @@ pub enum Entry {
     },
 }
 
-/// A journal being written.
+/// A journal being written. Cheap to clone.
+#[derive(Clone)]
 pub struct Journal {
     run: String,
-    file: Mutex<File>,
+    file: Arc<Mutex<File>>,
 }
 
 impl Journal {
@@ -98,7 +114,7 @@ impl Journal {
         state.create_dir_all("runs")?;
         let name = format!("runs/{run}.jsonl");
         let file = state.open_with(&name, OpenOptions::new().append(true).create_new(true))?;
-        let journal = Self { run: run.to_owned(), file: Mutex::new(file) };
+        let journal = Self { run: run.to_owned(), file: Arc::new(Mutex::new(file)) };
         journal.write(entry)?;
         Ok(journal)
     }

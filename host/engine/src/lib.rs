@@ -21,6 +21,7 @@ mod fault;
 mod fetch;
 mod fleet;
 mod gate;
+mod hatch;
 mod fresh;
 mod heard;
 mod journal;
@@ -35,6 +36,7 @@ mod run;
 mod simulated;
 mod status;
 mod vault;
+mod veil;
 mod verify;
 mod watch;
 

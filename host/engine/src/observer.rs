@@ -1,6 +1,6 @@
 //! Turns what plugins and the host want to know into looks at nodes, and what was seen into the contract's answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use arcus_contract::facts::{Answer, Fact, FileProbe, Probe, Request};
@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use crate::fleet::Fleet;
 use crate::heard::Heard;
 use crate::vault::{NodeFiles, Vault};
+use crate::veil::Veil;
 
 /// Bytes of a query's output that are kept.
 const OUTPUT_LIMIT: u32 = 65_536;
@@ -27,6 +28,8 @@ pub struct Observer {
     heard: Arc<Heard>,
     manifests: BTreeMap<String, Arc<Manifest>>,
     secrets: Mutex<Vec<(String, String)>>,
+    /// Nodes that told which secrets they keep.
+    told: Mutex<BTreeSet<String>>,
     files: Mutex<Vec<(String, String)>>,
     node_files: Mutex<NodeFiles>,
 }
@@ -34,7 +37,7 @@ pub struct Observer {
 impl Observer {
     /// For these plugins.
     pub fn new(fleet: Arc<Fleet>, vault: Arc<Vault>, heard: Arc<Heard>, manifests: BTreeMap<String, Arc<Manifest>>) -> Self {
-        Self { fleet, vault, heard, manifests, secrets: Mutex::default(), files: Mutex::default(), node_files: Mutex::default() }
+        Self { fleet, vault, heard, manifests, secrets: Mutex::default(), told: Mutex::default(), files: Mutex::default(), node_files: Mutex::default() }
     }
 
     /// The next round also reads this secret on this node.
@@ -68,6 +71,11 @@ impl Observer {
             Piece::Secret(name) if matches!(manifest.grant.secrets.get(name), Some(Secret::Generated { .. })) => Some(name.as_str()),
             _ => None,
         })
+    }
+
+    /// Through this, what nodes say is shown.
+    pub fn veil(&self) -> Arc<Veil> {
+        self.vault.veil()
     }
 
     fn manifest(&self, wanted: &Wanted) -> Option<&Arc<Manifest>> {
@@ -116,6 +124,23 @@ impl Observer {
         }
     }
 
+    /// Secrets to be read with this, so that they are known where they show: whoever reads a node's files or runs its programs may meet
+    /// what is kept there.
+    fn kept_where(&self, wanted: &[&Wanted]) -> Vec<(String, String)> {
+        let shows = |probe: &Probe| match probe {
+            Probe::File(file) => file.content > 0,
+            Probe::Query(_) | Probe::Job(_) => true,
+            _ => false,
+        };
+        let mut told = self.told.lock().expect("no panic while held");
+        let nodes: Vec<&String> = wanted.iter().map(|want| &want.request).filter(|request| shows(&request.probe) && told.insert(request.node.clone())).map(|request| &request.node).collect();
+        let generated = |secret: &Secret| matches!(secret, Secret::Generated { .. });
+        let keys = || self.manifests.values().flat_map(|manifest| {
+            manifest.grant.secrets.iter().filter(move |(_, secret)| generated(secret)).map(|(name, _)| Vault::key(&manifest.name, name))
+        });
+        nodes.into_iter().flat_map(|node| keys().map(move |key| (node.clone(), key))).collect()
+    }
+
     /// Asks the nodes, in one round trip each.
     async fn ask(&self, wanted: &[&Wanted]) -> Vec<Answer> {
         for want in wanted {
@@ -130,9 +155,10 @@ impl Observer {
         }
         let secrets = std::mem::take(&mut *self.secrets.lock().expect("no panic while held"));
         let files = std::mem::take(&mut *self.files.lock().expect("no panic while held"));
+        let kept = self.kept_where(wanted);
 
         let looks: Vec<Result<Look, Problem>> = wanted.iter().map(|want| self.look(want)).collect();
-        let mut asks = Vec::with_capacity(wanted.len() + secrets.len() + files.len());
+        let mut asks = Vec::with_capacity(wanted.len() + secrets.len() + files.len() + kept.len());
         for (want, look) in wanted.iter().zip(&looks) {
             if let Ok(look) = look {
                 asks.push((want.request.node.clone(), look.clone()));
@@ -140,6 +166,7 @@ impl Observer {
         }
         asks.extend(secrets.iter().map(|(key, node)| (node.clone(), Look::Secret(key.clone()))));
         asks.extend(files.iter().map(|(node, path)| (node.clone(), Look::Content { path: path.clone(), limit: 8 << 20 })));
+        asks.extend(kept.into_iter().map(|(node, key)| (node, Look::Secret(key))));
 
         let mut seen = self.fleet.look(asks).await.into_iter();
         let answers: Vec<Result<arcus_node::Answer, Problem>> = looks
@@ -159,6 +186,11 @@ impl Observer {
                 self.node_files.lock().expect("no panic while held").insert(place, held);
             }
         }
+        for answer in seen {
+            if let Ok(Seen::Secret(Some(value))) = answer {
+                self.vault.meet(&value);
+            }
+        }
         // Judged only now, when secrets are known.
         wanted.iter().zip(answers).map(|(want, answer)| answer.and_then(|seen| self.answer(want, seen))).collect()
     }
@@ -166,6 +198,10 @@ impl Observer {
 
 #[async_trait]
 impl Fetch for Observer {
+    fn shown(&self, answer: Answer) -> Answer {
+        self.vault.veil().answer(answer)
+    }
+
     async fn fetch(&self, wanted: Vec<Wanted>) -> Vec<Answer> {
         let known: Vec<Option<Answer>> = wanted.iter().map(|want| self.heard.known(&want.request)).collect();
         let unknown: Vec<&Wanted> = wanted.iter().zip(&known).filter(|(_, known)| known.is_none()).map(|(want, _)| want).collect();

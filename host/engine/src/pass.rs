@@ -24,6 +24,7 @@ use crate::fault::{Fault, Kind, Trouble};
 use crate::migrate;
 use crate::observer::Observer;
 use crate::vault::{Known, NodeFiles, Vault};
+use crate::veil::Veil;
 
 /// What one pass saw: the whole plan of every plugin, and where each step stands.
 pub struct Outlook {
@@ -126,7 +127,7 @@ impl Engine {
                 }
                 looked.push(targets);
             }
-            let verdicts = weigh(role, &desired.steps, goals).await?;
+            let verdicts = weigh(&self.vault.veil(), role, &desired.steps, goals).await?;
             let contents = self.vault.contents(role.plugin.manifest(), &node_files);
             let mut steps = Vec::with_capacity(desired.steps.len());
             for (number, (step, targets)) in desired.steps.iter().zip(looked).enumerate() {
@@ -227,12 +228,12 @@ type Judged = HashMap<usize, (Verdict, Option<Problem>)>;
 type Goal = (usize, Vec<(Request, Answer)>);
 
 /// Judges the goals of one plugin in one call.
-pub(crate) async fn judge(role: &Role, steps: &[Step], goals: &[Goal]) -> Result<Judged, Fault> {
-    weigh(role, steps, goals.to_vec()).await
+pub(crate) async fn judge(veil: &Veil, role: &Role, steps: &[Step], goals: &[Goal]) -> Result<Judged, Fault> {
+    weigh(veil, role, steps, goals.to_vec()).await
 }
 
 /// The same, with answers that nobody needs afterwards.
-async fn weigh(role: &Role, steps: &[Step], goals: Vec<Goal>) -> Result<Judged, Fault> {
+async fn weigh(veil: &Veil, role: &Role, steps: &[Step], goals: Vec<Goal>) -> Result<Judged, Fault> {
     if goals.is_empty() {
         return Ok(HashMap::new());
     }
@@ -249,7 +250,7 @@ async fn weigh(role: &Role, steps: &[Step], goals: Vec<Goal>) -> Result<Judged, 
             indices.push(match places.entry(request) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(new) => {
-                    seen.push(Seen { request: new.key().clone(), answer });
+                    seen.push(Seen { request: new.key().clone(), answer: veil.answer(answer) });
                     *new.insert(seen.len() as u32 - 1)
                 }
             });

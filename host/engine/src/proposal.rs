@@ -132,7 +132,8 @@ impl Proposal {
         self.steps.is_empty() && self.later.is_empty()
     }
 
-    /// What of this must be accepted apart from a plain yes: `data-loss:NODE`, `quorum`, `blackout`.
+    /// What of this must be accepted apart from a plain yes: `data-loss:NODE`, `quorum`, `blackout`, and `live:PLUGIN` where what a yes is
+    /// said to cannot be shown.
     pub fn risks(&self) -> Vec<String> {
         let mut risks = Vec::new();
         let steps = self.steps.iter().filter(|step| !step.outside_limit).map(|step| (&step.disrupts, &step.node));
@@ -146,6 +147,14 @@ impl Proposal {
                 if !risks.contains(&word) {
                     risks.push(word);
                 }
+            }
+        }
+        let steps = self.steps.iter().filter(|step| !step.outside_limit && step.action == "call").map(|step| &step.plugin);
+        let later = self.later.iter().chain(&self.blocked).filter(|later| later.kinds.iter().any(|kind| kind == "call")).map(|later| &later.plugin);
+        for plugin in steps.chain(later) {
+            let word = format!("live:{plugin}");
+            if !risks.contains(&word) {
+                risks.push(word);
             }
         }
         risks
@@ -245,6 +254,10 @@ impl Engine {
     /// Whether `--limit` lets this step change something.
     pub(crate) fn within_limit(&self, step: &Step) -> bool {
         let allowed = |node: &String| self.limit.contains(node);
+        // It changes all of them.
+        if let Action::Call(call) = &step.action {
+            return self.limit.is_empty() || call.nodes.iter().all(allowed);
+        }
         self.limit.is_empty() || allowed(&step.node) || step.about.as_ref().is_some_and(allowed)
     }
 
@@ -276,7 +289,8 @@ impl Engine {
             let mode = current.map_or(0, |fact| fact.mode);
             return hidden(&format!("only mode or owner: {mode:04o} becomes {:04o}, {}:{}", file.mode, file.owner, file.group));
         }
-        Some(Diff { path: file.path.clone(), text: Some(text), note: None })
+        // What stood there may have been written with one.
+        Some(Diff { path: file.path.clone(), text: Some(self.vault.veil().text(text)), note: None })
     }
 
     /// What earlier runs made so, from the journal; nothing when it was lost.
@@ -396,6 +410,9 @@ fn what(action: &Action) -> String {
         Action::CopyTree(copy) => format!("copy {} to {}", copy.source, copy.target),
         Action::Wait => "wait".into(),
         Action::Later(later) => later.why.clone(),
-        Action::Call(call) => format!("call {}", call.name),
+        Action::Call(call) => {
+            let args = if call.args == "null" { String::new() } else { format!(", told {}", call.args) };
+            format!("the plugin itself runs live on {}; what it does there cannot be shown beforehand ({}{args})", call.nodes.join(", "), call.name)
+        }
     }
 }

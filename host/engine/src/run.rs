@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arcus_contract::actions::{Action, Fetch, Step};
+use arcus_contract::actions::{Action, Call, Fetch, Step};
 use arcus_contract::checks::Verdict;
 use arcus_contract::facts::{Answer, Fact, JobFact, Probe, Request};
 use arcus_contract::types::Problem;
@@ -13,7 +13,7 @@ use arcus_plan::manifest::Secret;
 use arcus_plan::sequence::{Item, State};
 use arcus_plan::standing::{self, Standing};
 use arcus_plan::vet;
-use arcus_plugin::Wanted;
+use arcus_plugin::{Failure as Failed, Wanted};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
@@ -21,6 +21,7 @@ use crate::change;
 use crate::engine::Engine;
 use crate::event::{Event, StepEnd};
 use crate::fault::{Fault, Kind, Trouble};
+use crate::hatch::Hatch;
 use crate::journal::{Entry, Journal, now};
 use crate::lock::Held;
 use crate::observer::Observer;
@@ -79,7 +80,7 @@ impl Behind {
     /// Whether it is met already. Everything else is left to waiting.
     async fn is_met(self, role: &crate::cast::Role, step: &Step, answers: Vec<arcus_node::Answer>) -> Result<bool, Fault> {
         let seen = self.wanted.into_iter().zip(answers).map(|(wanted, answer)| (wanted.request.clone(), self.observer.answer(&wanted, answer))).collect();
-        let verdicts = judge(role, std::slice::from_ref(step), &[(0, seen)]).await?;
+        let verdicts = judge(&self.observer.veil(), role, std::slice::from_ref(step), &[(0, seen)]).await?;
         Ok(matches!(verdicts.get(&0), Some((Verdict::Met, None))))
     }
 }
@@ -227,6 +228,10 @@ impl<'a> Performer<'a> {
                 ends.push(self.fetch(&item, place, fetch, begun).await?);
                 continue;
             }
+            if let Action::Call(call) = &step.action {
+                ends.push(self.live(role, &item, place, call, begun).await?);
+                continue;
+            }
             let contents = self.engine.vault.contents(role.plugin.manifest(), &node_files);
             match change::task(role.plugin.name(), &step, &seen, &contents, &touched) {
                 Ok(task) => {
@@ -355,6 +360,35 @@ impl<'a> Performer<'a> {
         }
     }
 
+    /// The plugin itself does it, on the nodes that the step names. Whether it is done, its goal says.
+    async fn live(&self, role: &crate::cast::Role, item: &Item, place: usize, call: &Call, begun: Instant) -> Result<Ended, Fault> {
+        let step = &item.step;
+        if self.engine.stop.is_cancelled() || self.held.fenced().is_cancelled() {
+            let why = "interrupted before it began".to_owned();
+            return self.ended(item, place, State::Blocked(why.clone()), StepEnd::Held(why), begun);
+        }
+        self.journal.write(&intent(item)).map_err(|error| journal_fault(&error))?;
+        self.tell(&[(place, item.clone())], NodeEvent::Begin { task: 0 });
+        let hatch = Arc::new(Hatch::new(self.engine, self.held, self.journal, role.plugin.name(), step));
+        let said = role.plugin.live(hatch.clone(), call, Duration::from_secs(u64::from(step.timeout_s.max(1)))).await;
+        let broken = hatch.end();
+        let look = |fault: Problem| Problem { help: fault.help.or_else(|| Some(format!("what it did before is in the journal: `arcus log {}`", self.journal.run()))), ..fault };
+        let (state, end) = match said {
+            _ if broken.fenced => (State::Failed, StepEnd::Failed(problem(step, "run.fenced", "another run has taken over".into()))),
+            Ok(()) => self.follow(role, step).await?,
+            Err(_) if broken.lost.is_some() || broken.interrupted => {
+                let why = broken.lost.unwrap_or_else(|| "interrupted while it ran live: what became of it is decided by looking".into());
+                (State::Blocked(why.clone()), StepEnd::Unknown(why))
+            }
+            Err(Failed::Problems(problems)) => {
+                let found = problems.into_iter().next().unwrap_or_else(|| problem(step, "plugin.output", "it failed, and did not say why".into()));
+                (State::Failed, StepEnd::Failed(look(found)))
+            }
+            Err(Failed::Call(error)) => (State::Failed, StepEnd::Failed(Problem { help: Some(error.help().into()), ..problem(step, error.code(), error.to_string()) })),
+        };
+        self.ended(item, place, state, end, begun)
+    }
+
     /// Where a step stands right now, all its questions asked afresh.
     async fn look_again(&self, role: &crate::cast::Role, step: &Step, node_files: &NodeFiles) -> Result<(Standing, Vec<Answer>), Fault> {
         let (_, round) = self.engine.round();
@@ -365,7 +399,7 @@ impl<'a> Performer<'a> {
         let goal: Vec<(Request, Answer)> = requests.into_iter().skip(looks.len()).zip(answers.drain(looks.len()..)).collect();
         let doubt = goal.iter().filter_map(|(_, answer)| answer.as_ref().err()).find(|problem| is_nodes_fault(problem)).cloned();
         let verdicts = match step.goal {
-            Some(_) => judge(role, std::slice::from_ref(step), &[(0, goal)]).await?,
+            Some(_) => judge(&self.engine.vault.veil(), role, std::slice::from_ref(step), &[(0, goal)]).await?,
             None => HashMap::new(),
         };
         let contents = self.engine.vault.contents(role.plugin.manifest(), node_files);
@@ -401,7 +435,7 @@ impl<'a> Performer<'a> {
             let wanted = goal.requests.iter().map(|request| Wanted::new(role.plugin.name(), request.clone())).collect();
             let answers = round.look(wanted).await;
             let seen: Vec<(Request, Answer)> = goal.requests.iter().cloned().zip(answers).collect();
-            let verdicts = judge(role, std::slice::from_ref(step), &[(0, seen)]).await?;
+            let verdicts = judge(&self.engine.vault.veil(), role, std::slice::from_ref(step), &[(0, seen)]).await?;
             let what = match verdicts.get(&0).map(|(verdict, _)| verdict) {
                 Some(Verdict::Met) => return Ok((State::Done, StepEnd::Done)),
                 Some(Verdict::Failed(found)) => return Ok((State::Failed, StepEnd::Failed(self.with_job_tail(role, step, found.clone()).await))),
@@ -453,7 +487,7 @@ impl<'a> Performer<'a> {
                 }
                 Ok(Fact::Job(Some(job))) => {
                     heard = Instant::now();
-                    let line = last_line(&job.tail);
+                    let line = last_line(&self.engine.vault.veil().bytes(&job.tail));
                     if !line.is_empty() && line != last {
                         last.clone_from(&line);
                         self.engine.emit(Event::StepLine { plugin: role.plugin.name().into(), step: step.id.clone(), node: step.node.clone(), line });
@@ -512,6 +546,7 @@ impl<'a> Performer<'a> {
             }
             NodeEvent::Line { task, line } => {
                 if let Some(item) = of(task) {
+                    let line = self.engine.vault.veil().text(line);
                     self.engine.emit(Event::StepLine { plugin: item.plugin.clone(), step: item.step.id.clone(), node: item.step.node.clone(), line });
                 }
             }
@@ -519,7 +554,11 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn ended(&self, item: &Item, place: usize, state: State, end: StepEnd, begun: Instant) -> Result<Ended, Fault> {
+    fn ended(&self, item: &Item, place: usize, state: State, mut end: StepEnd, begun: Instant) -> Result<Ended, Fault> {
+        // With what the node printed, and that may be what it was fed.
+        if let StepEnd::Failed(Problem { message: said, .. }) | StepEnd::Unknown(said) | StepEnd::Held(said) = &mut end {
+            *said = self.engine.vault.veil().text(std::mem::take(said));
+        }
         let (word, detail) = match &end {
             StepEnd::Done => ("done", String::new()),
             StepEnd::BecameSo => ("became-so", String::new()),

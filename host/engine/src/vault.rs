@@ -9,6 +9,7 @@ use arcus_plan::likeness::{Contents, Kept};
 use arcus_plan::manifest::{Manifest, Secret};
 
 use crate::fault::{Fault, Kind};
+use crate::veil::Veil;
 
 /// What the operator bound to names, on their own side. The cluster file cannot.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,8 @@ pub struct Vault {
     artifacts: Mutex<HashMap<String, Option<Arc<Vec<u8>>>>>,
     generated: Mutex<HashMap<String, Generated>>,
     kept: Mutex<HashMap<(String, String), Kept>>,
+    /// Values that were read from nodes at any time, and what keeps all values from being shown.
+    met: Mutex<(Vec<Hidden>, Arc<Veil>)>,
 }
 
 #[derive(Default)]
@@ -52,7 +55,8 @@ pub enum Known {
 impl Vault {
     /// Nothing read yet.
     pub fn new(bindings: Bindings) -> Self {
-        Self { bindings, artifacts: Mutex::default(), generated: Mutex::default(), kept: Mutex::default() }
+        let met = Mutex::new((Vec::new(), Arc::new(Veil::new(bindings.secrets.values()))));
+        Self { bindings, artifacts: Mutex::default(), generated: Mutex::default(), kept: Mutex::default(), met }
     }
 
     /// The name under which a node keeps a plugin's secret.
@@ -60,8 +64,25 @@ impl Vault {
         format!("{plugin}.{name}")
     }
 
+    /// What nodes say is shown through this.
+    pub fn veil(&self) -> Arc<Veil> {
+        self.met.lock().expect("no panic while held").1.clone()
+    }
+
+    /// A value that is somewhere on the nodes.
+    pub fn meet(&self, value: &Hidden) {
+        let mut met = self.met.lock().expect("no panic while held");
+        if !met.0.contains(value) {
+            met.0.push(value.clone());
+            met.1 = Arc::new(Veil::new(self.bindings.secrets.values().chain(&met.0)));
+        }
+    }
+
     /// Notes what a node answered.
     pub fn note(&self, key: &str, node: &str, answer: Result<Option<Hidden>, ()>) {
+        if let Ok(Some(value)) = &answer {
+            self.meet(value);
+        }
         let mut generated = self.generated.lock().expect("no panic while held");
         let entry = generated.entry(key.to_owned()).or_default();
         for (_, nodes) in &mut entry.values {

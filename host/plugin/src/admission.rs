@@ -15,6 +15,8 @@ pub enum Refusal {
     OtherThanPinned(Box<Pin>),
     /// It is that file, and the lock file says of it what it does not say itself.
     LockEdited(&'static str),
+    /// It runs live on nodes, and the operator's policy refuses all that do.
+    Hatch,
     /// The operator did not approve it here. What was approved last of it, if anything.
     NotApproved(Option<Box<Approval>>),
     /// What was approved cannot be told.
@@ -38,6 +40,9 @@ pub fn admit(lock: &Lock, approvals: Option<&Approvals>, cluster: &str, inspecti
     if grant_digest(&pin.grant) != grant_digest(&manifest.grant) {
         return Err(Refusal::LockEdited("grant"));
     }
+    if manifest.has_hatch() && approvals.is_some_and(Approvals::refuses_hatches) {
+        return Err(Refusal::Hatch);
+    }
     let Some(approvals) = approvals else { return Err(Refusal::NotApproved(None)) };
     if let Some(approval) = approvals.find(cluster, inspection).map_err(Refusal::Unknown)? {
         return Ok(approval);
@@ -53,6 +58,7 @@ impl Refusal {
             Self::NotPinned => "plugin.not-pinned",
             Self::OtherThanPinned(_) => "plugin.not-as-pinned",
             Self::LockEdited(_) => "plugin.lock-edited",
+            Self::Hatch => "plugin.hatch-refused",
             Self::NotApproved(_) => "plugin.not-approved",
             Self::Unknown(error) => error.code(),
         }
@@ -68,6 +74,7 @@ impl Refusal {
                 format!("{which} is not the component that arcus.lock pins: {} (sha256 {}) from {}", pin.version, short(&pin.digest), pin.source)
             }
             Self::LockEdited(field) => format!("arcus.lock was edited by hand: its `{field}` of {which} is not what the component itself says"),
+            Self::Hatch => format!("{which} runs live on nodes (`grant.actions = \"call\"`: its steps of the kind `call`), and your policy refuses every plugin that does"),
             Self::NotApproved(None) => format!("{which} is a third party's plugin, and you have not approved it for this cluster"),
             Self::NotApproved(Some(before)) => {
                 let more = beyond(&before.grant, &manifest.grant);
@@ -82,6 +89,7 @@ impl Refusal {
     pub fn help(&self, name: &str) -> String {
         match self {
             Self::NotPinned | Self::NotApproved(_) => format!("`arcus plugin approve {name}` shows what it asks for, and asks you"),
+            Self::Hatch => "use a plugin that states steps instead; or leave `hatch = \"refuse\"` out of your policy, and look at what it asks for: `arcus plugin inspect ".to_owned() + name + "`",
             Self::OtherThanPinned(_) => {
                 format!("if it was changed on purpose, `arcus plugin update {name}` pins it anew; if not, get the file back from version control")
             }

@@ -70,6 +70,7 @@ pub struct Approvals {
     dir: Dir,
     path: PathBuf,
     statements: Option<Statements>,
+    refuses_hatches: bool,
 }
 
 /// Why approvals cannot be read or kept.
@@ -131,7 +132,7 @@ impl Approvals {
         let io = |source| ApprovalError::Io { path: path.to_owned(), source };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io)?;
         let dir = Dir::open_ambient_dir(path, ambient_authority()).map_err(io)?;
-        let this = Self { dir, path: path.to_owned(), statements: None };
+        let this = Self { dir, path: path.to_owned(), statements: None, refuses_hatches: false };
         if let (Ok(path), Ok(project)) = (path.canonicalize(), project.canonicalize())
             && path.starts_with(&project)
         {
@@ -146,6 +147,17 @@ impl Approvals {
     #[must_use]
     pub fn with_statements(self, folder: Dir, policy: Policy) -> Self {
         Self { statements: Some(Statements { folder, policy }), ..self }
+    }
+
+    /// Nothing that runs live on nodes counts as approved, neither by the operator nor by anybody's signature.
+    #[must_use]
+    pub fn refusing_hatches(self, refuses: bool) -> Self {
+        Self { refuses_hatches: refuses, ..self }
+    }
+
+    /// Whether that is so.
+    pub fn refuses_hatches(&self) -> bool {
+        self.refuses_hatches
     }
 
     /// The approval of this very component, asking for this very grant, in this cluster: the operator's own, or one by signature.

@@ -18,10 +18,11 @@ pub enum Export {
     Rollback,
     Confirm,
     Inspect,
+    Live,
 }
 
 impl Export {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Plan,
         Self::Judge,
         Self::Unfinished,
@@ -36,6 +37,7 @@ impl Export {
         Self::Rollback,
         Self::Confirm,
         Self::Inspect,
+        Self::Live,
     ];
 
     /// Interface and function, as in the contract.
@@ -55,6 +57,7 @@ impl Export {
             Self::Rollback => ("migration", "rollback"),
             Self::Confirm => ("migration", "confirm"),
             Self::Inspect => ("preflight", "inspect"),
+            Self::Live => ("hatch", "run"),
         }
     }
 }

@@ -79,6 +79,7 @@ impl CallError {
         match self.kind {
             Kind::Missing => "Use a plugin of the concern that this was asked of.",
             Kind::Host => "Free memory or address space on this machine, then run the same command again.",
+            _ if self.export == Export::Live => "This is a fault of the plugin: report it to its author with this text. What it did before is in the journal: `arcus log`.",
             _ => "This is a fault of the plugin: report it to its author with this text. Nothing was changed by this call.",
         }
     }

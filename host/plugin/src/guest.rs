@@ -1,4 +1,4 @@
-//! What lives beside a guest during one call, and the two functions it can reach.
+//! What lives beside a guest during one call, and the functions it can reach.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,12 @@ use wasmtime::{
     component::{ComponentType, Lift, Linker, Lower, WasmStr},
 };
 
-use crate::{Asker, Export, Kind, LogSink, Permit, ask, limits::Limits, meter::Meter};
+use crate::{
+    Asker, Export, Kind, LogSink, Permit, ask,
+    hatch::{self, Hatch},
+    limits::Limits,
+    meter::Meter,
+};
 
 /// How much a line of a plugin's log matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ComponentType, Lift, Lower)]
@@ -56,6 +61,8 @@ pub(crate) enum Stop {
     Asks(usize),
     #[error("it asked for more than {0} answers in one call")]
     Requests(usize),
+    #[error("it did more than {0} things live in one step")]
+    Live(usize),
 }
 
 fn seconds(time: &Duration) -> String {
@@ -67,7 +74,7 @@ impl Stop {
         match self {
             Self::Cpu(_) | Self::Wall(_) => Kind::Hang,
             Self::Memory { .. } | Self::Tables { .. } => Kind::Memory,
-            Self::Asks(_) | Self::Requests(_) => Kind::Asks,
+            Self::Asks(_) | Self::Requests(_) | Self::Live(_) => Kind::Asks,
         }
     }
 }
@@ -78,6 +85,8 @@ pub(crate) struct Guest {
     pub manifest: Arc<Manifest>,
     /// None: nothing can be asked in this call.
     pub asker: Option<Arc<dyn Asker>>,
+    /// The step that runs live in this call.
+    pub hatch: Option<Hatch>,
     pub permit: Permit,
     pub log: LogSink,
     pub limits: Limits,
@@ -98,6 +107,7 @@ impl Guest {
             export,
             manifest,
             asker,
+            hatch: None,
             permit,
             log,
             limits,
@@ -205,7 +215,7 @@ pub(crate) fn tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<Up
     ))
 }
 
-/// Gives guests the two functions of the contract, and nothing else.
+/// Gives guests the functions of the contract, and nothing else.
 pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.instance("arcus:plugin/log@0.1.0")?.func_wrap("emit", |mut store: StoreContextMut<'_, Guest>, (level, message): (Level, WasmStr)| {
         // Copied out only as far as it is kept. The store is borrowed by the text, so the short copy comes first.
@@ -224,7 +234,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.instance("arcus:plugin/observe@0.1.0")?.func_wrap_async("ask", |store, (requests,): (Vec<Request>,)| {
         Box::new(async move { Ok((answer(store, requests).await?,)) })
     })?;
-    Ok(())
+    hatch::link(linker)
 }
 
 async fn answer(mut store: StoreContextMut<'_, Guest>, requests: Vec<Request>) -> wasmtime::Result<Vec<Answer>> {

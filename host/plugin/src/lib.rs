@@ -20,6 +20,7 @@ mod failure;
 #[cfg(test)]
 mod fuzz;
 mod guest;
+mod hatch;
 mod limits;
 mod lock;
 mod meter;
@@ -42,6 +43,7 @@ pub use embedded::{Embedded, embedded};
 pub use export::Export;
 pub use failure::{CallError, Failure, Kind};
 pub use guest::{Level, LogLine};
+pub use hatch::Live;
 pub use limits::Limits;
 pub use lock::{LOCK, Lock, LockError, Pin};
 pub use plugin::Plugin;

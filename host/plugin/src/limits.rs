@@ -21,6 +21,8 @@ pub struct Limits {
     pub asks: usize,
     /// Requests of all asks together.
     pub requests: usize,
+    /// Things that one step does live.
+    pub live: usize,
     /// Steps of one plan.
     pub steps: usize,
     /// Log lines kept; more are counted and dropped.
@@ -40,6 +42,7 @@ impl Default for Limits {
             transfer: 64 << 20,
             asks: 64,
             requests: 100_000,
+            live: 1_000,
             steps: 50_000,
             log_lines: 1_000,
             log_bytes: 4 << 10,

@@ -1,9 +1,14 @@
 //! A loaded plugin, and calling it.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arcus_contract::{
-    actions::Desired,
+    actions::{Call, Desired},
     checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
     handoffs::{GatewayOffer, Input, NetworkOffer, PlatformDemand, StorageOffer},
     types::Problem,
@@ -11,12 +16,13 @@ use arcus_contract::{
 use arcus_plan::manifest::Manifest;
 use wasmtime::{
     Store,
-    component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower},
+    component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower, Resource},
 };
 
 use crate::{
-    Asker, CallError, Export, Failure, Inspection, Kind,
+    Asker, CallError, Export, Failure, Inspection, Kind, Live,
     guest::{self, Guest, Stop},
+    hatch::{Fleet, Hatch},
     sandbox,
 };
 
@@ -47,6 +53,9 @@ impl fmt::Debug for Plugin {
         f.debug_struct("Plugin").field("name", &self.name()).field("digest", &self.digest()).finish_non_exhaustive()
     }
 }
+
+/// After the time of a step that runs live is up, nothing more is done for it; so long it has to come to an end.
+const LAST: Duration = Duration::from_secs(20);
 
 /// What a function of the contract gives, as wasmtime sees it.
 type Given<T> = (Result<T, Vec<Problem>>,);
@@ -168,6 +177,14 @@ impl Plugin {
         self.ask_freely(Export::Inspect, asker, input).await
     }
 
+    /// Runs a step live, so long at most. What it opened is over with this call.
+    pub async fn live(&self, live: Arc<dyn Live>, call: &Call, time: Duration) -> Result<(), Failure> {
+        let hatch = Hatch::new(live, call.nodes.clone(), Instant::now() + time);
+        let params = (call.name.as_str(), call.args.as_str(), Resource::<Fleet>::new_borrow(0));
+        let (said,): (Result<(), Problem>,) = self.call_within(Export::Live, None, Some(hatch), time + LAST, params).await?;
+        said.map_err(|problem| Failure::Problems(vec![problem]))
+    }
+
     async fn desired(&self, export: Export, asker: impl Asker + 'static, input: &Input) -> Result<Desired, Failure> {
         let desired: Desired = self.ask_freely(export, asker, input).await?;
         self.at_most(export, desired)
@@ -209,8 +226,16 @@ impl Plugin {
         }
     }
 
-    /// One call in a store of its own. Dropping the future ends the call.
     async fn call<P, R>(&self, export: Export, asker: Option<Arc<dyn Asker>>, params: P) -> Result<R, Box<CallError>>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        self.call_within(export, asker, None, self.0.sandbox.options.limits.wall, params).await
+    }
+
+    /// One call in a store of its own. Dropping the future ends the call.
+    async fn call_within<P, R>(&self, export: Export, asker: Option<Arc<dyn Asker>>, hatch: Option<Hatch>, wall: Duration, params: P) -> Result<R, Box<CallError>>
     where
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -221,7 +246,8 @@ impl Plugin {
             return Err(Box::new(CallError::new(self.name(), export, Kind::Missing, "it does not have this function")));
         };
         let limits = &options.limits;
-        let guest = Guest::new(export, Arc::clone(&inner.manifest), asker, options.permit.clone(), options.log.clone(), limits.clone());
+        let mut guest = Guest::new(export, Arc::clone(&inner.manifest), asker, options.permit.clone(), options.log.clone(), limits.clone());
+        guest.hatch = hatch;
         let meter = guest.meter.clone();
         let mut store = Store::new(inner.sandbox.engine(), guest);
         store.limiter(|guest| guest);
@@ -234,9 +260,9 @@ impl Plugin {
             let function = instance.get_typed_func::<P, R>(&mut store, index)?;
             function.call_async(&mut store, params).await
         };
-        let ended = match tokio::time::timeout(limits.wall, run).await {
+        let ended = match tokio::time::timeout(wall, run).await {
             Ok(ended) => ended,
-            Err(_) => Err(Stop::Wall(limits.wall).into()),
+            Err(_) => Err(Stop::Wall(wall).into()),
         };
         let guest = store.data_mut();
         guest.finish();

@@ -44,6 +44,11 @@ impl Wanted {
 pub trait Fetch: Send + Sync {
     /// One answer per question, in their order. No question comes twice in one round.
     async fn fetch(&self, wanted: Vec<Wanted>) -> Vec<Answer>;
+
+    /// What a guest is given of an answer. The host itself goes by what was said.
+    fn shown(&self, answer: Answer) -> Answer {
+        answer
+    }
 }
 
 /// One pass over all plugins: one snapshot. Make a new one after anything was changed.
@@ -172,7 +177,9 @@ impl Asker for Seat {
         {
             let mut state = self.shared.lock();
             if state.unknown(wanted.iter()).is_empty() {
-                return state.answers(&wanted);
+                let answers = state.answers(&wanted);
+                drop(state);
+                return self.shared.shown(answers);
             }
             let ask = Ask { wanted: wanted.clone(), answer: sender };
             state.seats.insert(self.number, Standing::Queued(ask));
@@ -182,7 +189,7 @@ impl Asker for Seat {
         let _given_up = GivenUp(self);
         loop {
             match tokio::time::timeout(self.shared.patience, &mut answer).await {
-                Ok(Ok(answers)) => return answers,
+                Ok(Ok(answers)) => return self.shared.shown(answers),
                 Ok(Err(_)) => return wanted.iter().map(|wanted| ask::lost(&wanted.request)).collect(),
                 Err(_) => self.shared.settle(&mut self.shared.lock(), true),
             }
@@ -221,6 +228,10 @@ impl Drop for Shared {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown(&self, answers: Vec<Answer>) -> Vec<Answer> {
+        answers.into_iter().map(|answer| self.fetch.shown(answer)).collect()
     }
 
     /// Fetches for all that wait, if everybody does. `anyway`: also if somebody still runs.

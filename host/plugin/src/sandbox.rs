@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, oneshot};
 use wasmtime::{
     Config, Engine,
-    component::{Component, ComponentExportIndex, InstancePre, Linker, types::ComponentItem},
+    component::{Component, ComponentExportIndex, InstancePre, Linker, Resource, types::ComponentItem},
 };
 
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
     cache::Artefact,
     digest,
     guest::{self, Guest},
+    hatch::Fleet,
     native,
     plugin::Loaded,
 };
@@ -387,6 +388,7 @@ fn exports(component: &Component, pre: &InstancePre<Guest>) -> Result<HashMap<Ex
             Export::OfferStorage => ty.typecheck::<(&Input,), (Result<StorageOffer, Problems>,)>(&types),
             Export::OfferNetwork => ty.typecheck::<(&Input,), (Result<NetworkOffer, Problems>,)>(&types),
             Export::OfferGateway => ty.typecheck::<(&Input,), (Result<GatewayOffer, Problems>,)>(&types),
+            Export::Live => ty.typecheck::<(&str, &str, Resource<Fleet>), (Result<(), Problem>,)>(&types),
             Export::Inspect => ty.typecheck::<(&Input,), (Result<Vec<Check>, Problems>,)>(&types),
         };
         if let Err(error) = checked {

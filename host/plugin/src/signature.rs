@@ -12,6 +12,8 @@ pub struct Policy {
     approvers: Vec<Key>,
     /// Components that nobody in it signed are not taken.
     pub refuses_unsigned: bool,
+    /// Plugins that run live on nodes are not taken, whatever was approved of them.
+    pub refuses_hatches: bool,
     /// Registries that are asked without TLS.
     pub plain_http: Vec<String>,
 }
@@ -64,7 +66,9 @@ impl SignatureError {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Document {
     #[serde(default)]
-    unsigned: Unsigned,
+    unsigned: Taken,
+    #[serde(default)]
+    hatch: Taken,
     #[serde(default)]
     keys: BTreeMap<String, String>,
     #[serde(default)]
@@ -75,7 +79,7 @@ struct Document {
 
 #[derive(Deserialize, Default, PartialEq)]
 #[serde(rename_all = "kebab-case")]
-enum Unsigned {
+enum Taken {
     #[default]
     Allow,
     Refuse,
@@ -95,7 +99,7 @@ impl Policy {
             };
             all.into_iter().map(key).collect()
         };
-        Ok(Self { keys: keys(document.keys)?, approvers: keys(document.approvers)?, refuses_unsigned: document.unsigned == Unsigned::Refuse, plain_http: document.plain_http })
+        Ok(Self { keys: keys(document.keys)?, approvers: keys(document.approvers)?, refuses_unsigned: document.unsigned == Taken::Refuse, refuses_hatches: document.hatch == Taken::Refuse, plain_http: document.plain_http })
     }
 
     /// Who signed a component. None: a key that is not in the policy.
@@ -178,8 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_live_is_taken_unless_the_policy_refuses_all_of_it() {
+        assert!(!policy("").refuses_hatches && !policy("hatch = \"allow\"").refuses_hatches);
+        assert!(policy("hatch = \"refuse\"").refuses_hatches);
+    }
+
+    #[test]
     fn a_policy_that_cannot_be_read_is_said() {
-        for bad in ["keys = 1", "[keys]\nacme = \"x\"", "unsigned = \"maybe\"", "other = 1"] {
+        for bad in ["keys = 1", "[keys]\nacme = \"x\"", "unsigned = \"maybe\"", "hatch = \"ask\"", "other = 1"] {
             assert!(matches!(Policy::parse(bad), Err(SignatureError::Policy(_))), "{bad:?}");
         }
     }

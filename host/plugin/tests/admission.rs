@@ -73,6 +73,25 @@ fn what_is_pinned_and_approved_may_be_used_and_nothing_else() {
 }
 
 #[test]
+fn one_that_runs_live_is_refused_as_a_whole_where_the_policy_says_so() {
+    let side = Side::new();
+    let mut live = component("1.0.0", "/srv/x");
+    live.manifest.grant.actions.push("call".into());
+    let steps = component("1.0.1", "/srv/x");
+    for one in [&live, &steps] {
+        approve(&side.open(), one, "2026-01-01");
+        admit(&lock(one), Some(&side.open()), CLUSTER, one).unwrap();
+    }
+    let strict = side.open().refusing_hatches(true);
+    let refusal = admit(&lock(&live), Some(&strict), CLUSTER, &live).unwrap_err();
+    assert!(matches!(refusal, Refusal::Hatch));
+    assert_eq!(refusal.code(), "plugin.hatch-refused");
+    let (message, help) = (refusal.message(&live), refusal.help("storage-x"));
+    assert!(message.contains("grant.actions = \"call\"") && message.contains("steps of the kind `call`") && help.contains("arcus plugin inspect storage-x"), "{message}\n{help}");
+    admit(&lock(&steps), Some(&strict), CLUSTER, &steps).unwrap();
+}
+
+#[test]
 fn another_component_another_cluster_and_a_wider_grant_are_not_what_was_approved() {
     let side = Side::new();
     let approvals = side.open();

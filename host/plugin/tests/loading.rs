@@ -119,15 +119,17 @@ async fn every_published_world_is_served() {
         let (package, _) = resolve.push_path(&folder).unwrap();
         let mut served = 0;
         for concern in [Concern::Preflight, Concern::Storage, Concern::Network, Concern::Gateway, Concern::Platform, Concern::Migration] {
-            let name = format!("{}-plugin", concern.as_str());
-            let Some(world) = resolve.packages[package].worlds.get(&name).copied() else { continue };
-            let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Standard32);
-            wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8, true).unwrap();
-            let (bytes, _) = componentize(&module, &support::manifest_of(concern)).unwrap_or_else(|fault| panic!("{} {name}: {fault}", folder.display()));
-            sandbox.load(Source::Bytes(&name, &bytes)).await.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-            served += 1;
+            for (more, manifest) in [("", support::manifest_of(concern)), ("-with-hatch", support::live_manifest_of(concern))] {
+                let name = format!("{}-plugin{more}", concern.as_str());
+                let Some(world) = resolve.packages[package].worlds.get(&name).copied() else { continue };
+                let mut module = wit_component::dummy_module(&resolve, world, wit_parser::ManglingAndAbi::Standard32);
+                wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8, true).unwrap();
+                let (bytes, _) = componentize(&module, &manifest).unwrap_or_else(|fault| panic!("{} {name}: {fault}", folder.display()));
+                sandbox.load(Source::Bytes(&name, &bytes)).await.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+                served += 1;
+            }
         }
-        assert!(served >= 6, "{}: {served} worlds", folder.display());
+        assert!(served >= 8, "{}: {served} worlds", folder.display());
     }
 }
 
@@ -160,15 +162,23 @@ async fn imports_beyond_the_contract_are_named() {
 }
 
 #[tokio::test]
-async fn the_hatch_is_refused_as_what_it_is() {
-    let mut guest = Guest::new("(unreachable)").more(
-        r#"(func (export "arcus:plugin/hatch@0.1.0#run") (param i32 i32 i32 i32 i32) (result i32)
-             (call $open (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512)) (i32.const 1024))"#,
-    );
-    guest.world = "storage-plugin-with-hatch".into();
-    guest.imports = r#"(import "arcus:plugin/session@0.1.0" "[method]fleet.open" (func $open (param i32 i32 i32 i32)))"#.into();
-    let fault = refused(&Bench::new().sandbox(), &guest.raw(&[&section()])).await;
-    assert_eq!(fault.code, "plugin.hatch");
+async fn the_hatch_is_there_exactly_where_the_manifest_asks_for_it() {
+    let sandbox = Bench::new().sandbox();
+    let live = Guest::live("(i32.const 1024)");
+    let asks = support::live_manifest().to_section();
+    let inspection = inspect(&live.raw(&[&asks])).unwrap();
+    assert!(inspection.imports.contains(&"arcus:plugin/session@0.1.0#[method]session.exec".to_owned()), "{:?}", inspection.imports);
+    assert!(inspection.exports.contains(&"arcus:plugin/hatch@0.1.0#run".to_owned()), "{:?}", inspection.exports);
+    sandbox.load(Source::Bytes("tried", &live.raw(&[&asks]))).await.unwrap_or_else(|error| panic!("{error}"));
+    let fault = refused(&sandbox, &live.raw(&[&section()])).await;
+    assert_eq!(fault.code, "plugin.hatch-undeclared");
+    let fault = refused(&sandbox, &Guest::new("(unreachable)").raw(&[&asks])).await;
+    assert_eq!(fault.code, "plugin.hatch-missing");
+    // Whoever opens sessions and has no step to do that in: nobody calls it, and still it is not let in.
+    let mut sneaky = Guest::new("(unreachable)").more("(func (export \"unused\") (call $open (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 512)))");
+    sneaky.imports = r#"(import "arcus:plugin/session@0.1.0" "[method]fleet.open" (func $open (param i32 i32 i32 i32)))"#.into();
+    sneaky.wit = vec![("world storage-plugin { include plugin; export storage; }", "world storage-plugin { include plugin; import session; export storage; }")];
+    assert_eq!(refused(&sandbox, &sneaky.raw(&[&section()])).await.code, "plugin.hatch-undeclared");
 }
 
 #[tokio::test]

@@ -63,12 +63,12 @@ pub fn by_name(console: &Console, name: &str, what: crate::cli::safe::Safe, inst
 pub fn check_risks(accept: &[String]) -> Result<(), Fault> {
     for word in accept {
         let known = match word.split_once(':') {
-            Some(("data-loss", node)) => !node.is_empty(),
+            Some(("data-loss" | "live", name)) => !name.is_empty(),
             Some(_) => false,
             None => matches!(word.as_str(), "quorum" | "blackout"),
         };
         if !known {
-            return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there are: data-loss:NODE, quorum, blackout"));
+            return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there are: data-loss:NODE, quorum, blackout, live:PLUGIN"));
         }
     }
     Ok(())
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn risks_are_named_exactly() {
         let check = |word: &str| check_risks(&[word.to_owned()]).is_ok();
-        assert!(check("data-loss:storage01") && check("quorum") && check("blackout"));
-        assert!(!check("data-loss") && !check("data-loss:") && !check("all") && !check("quorum:x") && !check("host-keys"));
+        assert!(check("data-loss:storage01") && check("live:storage-x") && check("quorum") && check("blackout"));
+        assert!(!check("data-loss") && !check("data-loss:") && !check("live") && !check("all") && !check("quorum:x") && !check("host-keys"));
     }
 }

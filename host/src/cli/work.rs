@@ -172,6 +172,7 @@ pub fn approvals(context: &Context, folder: &Folder, cluster: &Cluster) -> Resul
     let Some(path) = context.environment.approvals() else { return Ok(None) };
     let opened = Approvals::open(&path, &folder.path).map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
     let policy = policy(context)?;
+    let opened = opened.refusing_hatches(policy.refuses_hatches);
     if !policy.has_approvers() {
         return Ok(Some(Arc::new(opened)));
     }

@@ -49,10 +49,10 @@ pub struct Service {
     /// systemd unit with its suffix.
     #[cfg_attr(feature = "host", component(name = "name"))]
     pub name: String,
-    /// `running`.
+    /// Active now; false: stopped.
     #[cfg_attr(feature = "host", component(name = "running"))]
     pub running: bool,
-    /// `enabled`.
+    /// Started at every boot.
     #[cfg_attr(feature = "host", component(name = "enabled"))]
     pub enabled: bool,
     /// Nobody can start it, neither by hand nor by a reboot, until a service step says otherwise. Not with `running`.
@@ -93,22 +93,22 @@ pub struct Mount {
     /// False: not mounted now, and unmounted if it is; with `persist` and the option `noauto` a reboot keeps it so.
     #[cfg_attr(feature = "host", component(name = "live"))]
     pub live: bool,
-    /// `source`.
+    /// In the words of fstab: device, `host:/path`, `host:/volume`.
     #[cfg_attr(feature = "host", component(name = "source"))]
     pub source: String,
     /// Mount point, made when missing; the key of the fstab line.
     #[cfg_attr(feature = "host", component(name = "target"))]
     pub target: String,
-    /// `fstype`.
+    /// In the words of fstab: `glusterfs`, `nfs`, `none`.
     #[cfg_attr(feature = "host", component(name = "fstype"))]
     pub fstype: String,
     /// In the words of fstab. Live options the kernel rewrites are not compared, source and type are.
     #[cfg_attr(feature = "host", component(name = "options"))]
     pub options: Vec<String>,
-    /// `persist`.
+    /// It stands in fstab; false: it does not.
     #[cfg_attr(feature = "host", component(name = "persist"))]
     pub persist: bool,
-    /// `over`.
+    /// What may be in its place.
     #[cfg_attr(feature = "host", component(name = "over"))]
     pub over: crate::actions::Over,
 }
@@ -121,7 +121,7 @@ pub struct Command {
     /// Program and arguments, no shell. Matched against the manifest. Runs with LC_ALL=C.
     #[cfg_attr(feature = "host", component(name = "argv"))]
     pub argv: Vec<String>,
-    /// `stdin`.
+    /// What it reads; empty: nothing, at once at its end.
     #[cfg_attr(feature = "host", component(name = "stdin"))]
     pub stdin: Vec<crate::files::Piece>,
     /// The exit status proves nothing (`grctl`): only the goal decides. False: other than 0 fails.
@@ -137,10 +137,10 @@ pub struct Command {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct CopyTree {
-    /// `source`.
+    /// Absolute path of a directory that is there.
     #[cfg_attr(feature = "host", component(name = "source"))]
     pub source: String,
-    /// `target`.
+    /// Absolute path of a directory that is there; what is in the source comes to lie in it.
     #[cfg_attr(feature = "host", component(name = "target"))]
     pub target: String,
     /// Remove what the source does not have.
@@ -161,7 +161,7 @@ pub struct CopyTree {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Fetch {
-    /// `path`.
+    /// Absolute; a regular file.
     #[cfg_attr(feature = "host", component(name = "path"))]
     pub path: String,
     /// Letters, digits, `.`, `_` and `-`. Earlier files of the name stay.
@@ -182,7 +182,7 @@ pub struct Later {
     pub kinds: Vec<String>,
 }
 
-/// Arguments for `hatch.run`, and the nodes it may open.
+/// Arguments for `hatch.run` (64 KiB at most), and the nodes it may open: no other step runs on them meanwhile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
@@ -203,10 +203,10 @@ pub struct Call {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Action {
-    /// `package`.
+    /// Satisfied: installed.
     #[cfg_attr(feature = "host", component(name = "package"))]
     Package(crate::actions::Package),
-    /// `directory`.
+    /// Satisfied: exists with this mode and owner.
     #[cfg_attr(feature = "host", component(name = "directory"))]
     Directory(crate::actions::Directory),
     /// Satisfied: this part of it is so. Written whole, beside and renamed.
@@ -215,10 +215,10 @@ pub enum Action {
     /// No file at this path. Removes a file, never a directory.
     #[cfg_attr(feature = "host", component(name = "absent"))]
     Absent(String),
-    /// `service`.
+    /// Satisfied: runs, starts at boot and can be started as it says, with what its files hold now.
     #[cfg_attr(feature = "host", component(name = "service"))]
     Service(crate::actions::Service),
-    /// `mount`.
+    /// Satisfied: mounted and in fstab as it says.
     #[cfg_attr(feature = "host", component(name = "mount"))]
     Mount(crate::actions::Mount),
     /// Not mounted on this target, live nor in fstab.
@@ -231,10 +231,10 @@ pub enum Action {
     /// attaches to it instead of starting a second.
     #[cfg_attr(feature = "host", component(name = "job"))]
     Job(crate::actions::Command),
-    /// `copy-tree`.
+    /// Copies a directory with all that is in it. Satisfied: its receipt is there.
     #[cfg_attr(feature = "host", component(name = "copy-tree"))]
     CopyTree(crate::actions::CopyTree),
-    /// `fetch`.
+    /// Copies a file to the operator's side. Satisfied: what was kept last is what it holds.
     #[cfg_attr(feature = "host", component(name = "fetch"))]
     Fetch(crate::actions::Fetch),
     /// Does nothing: holds back what comes after it until its goal is met. Without a goal: a mere join.
@@ -244,7 +244,7 @@ pub enum Action {
     /// a new plan must carry an action of one of these kinds under the same id, node and disruption.
     #[cfg_attr(feature = "host", component(name = "later"))]
     Later(crate::actions::Later),
-    /// Opens the hatch: the host calls `hatch.run`. Refused from worlds without it.
+    /// Opens the hatch: the host calls `hatch.run`. Refused from worlds without it, and without a goal. The operator accepts it apart.
     #[cfg_attr(feature = "host", component(name = "call"))]
     Call(crate::actions::Call),
 }
@@ -255,7 +255,7 @@ pub enum Action {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Goal {
-    /// `requests`.
+    /// What to look at, on any nodes.
     #[cfg_attr(feature = "host", component(name = "requests"))]
     pub requests: Vec<crate::facts::Request>,
     /// Handed back to `judge` with the answers. Plain words: the operator sees it, as "until ...".
@@ -326,10 +326,10 @@ pub struct Step {
     /// The node it is about, where that is another: a manager that adds a compute node. `--limit` and reports go by it.
     #[cfg_attr(feature = "host", component(name = "about"))]
     pub about: Option<crate::types::NodeName>,
-    /// `title`.
+    /// What it does, in a few plain words: `mount the shared directory`.
     #[cfg_attr(feature = "host", component(name = "title"))]
     pub title: String,
-    /// `action`.
+    /// What is to be so.
     #[cfg_attr(feature = "host", component(name = "action"))]
     pub action: crate::actions::Action,
     /// Ids of this plan that must be done first, on any node. An id that is not in the plan is an error.
@@ -350,7 +350,7 @@ pub struct Step {
     /// Once per cluster: performed only when every request of its goal was answered in this run.
     #[cfg_attr(feature = "host", component(name = "once"))]
     pub once: bool,
-    /// `goal`.
+    /// When it is done, where its action cannot tell. None: once the action is.
     #[cfg_attr(feature = "host", component(name = "goal"))]
     pub goal: Option<crate::actions::Goal>,
     /// How to take it back. None: the host restores what was there (package, directory, file, absent, service,
@@ -370,7 +370,7 @@ pub struct Step {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Desired {
-    /// `steps`.
+    /// All that should be so, in the order of choice where nothing else orders them.
     #[cfg_attr(feature = "host", component(name = "steps"))]
     pub steps: Vec<crate::actions::Step>,
     /// Shown with every plan: accepted risks, what was not tested.

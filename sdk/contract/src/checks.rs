@@ -7,10 +7,10 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Weighing {
-    /// `step`.
+    /// Its id.
     #[cfg_attr(feature = "host", component(name = "step"))]
     pub step: String,
-    /// `expect`.
+    /// As its goal has it.
     #[cfg_attr(feature = "host", component(name = "expect"))]
     pub expect: String,
     /// Places in `judge`'s `seen`, one per request of the goal, in its order. (Many goals look at the same
@@ -37,7 +37,7 @@ pub struct Seen {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Verdict {
-    /// `met`.
+    /// It is so.
     #[cfg_attr(feature = "host", component(name = "met"))]
     Met,
     /// Not yet: what is missing, shown live while waiting.
@@ -79,13 +79,13 @@ pub struct Check {
     /// Stable: `mounted`, `one-holder`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// `node`.
+    /// The node it is about; none: the cluster as a whole.
     #[cfg_attr(feature = "host", component(name = "node"))]
     pub node: Option<crate::types::NodeName>,
-    /// `title`.
+    /// What should be so, in plain words.
     #[cfg_attr(feature = "host", component(name = "title"))]
     pub title: String,
-    /// `outcome`.
+    /// Whether it is.
     #[cfg_attr(feature = "host", component(name = "outcome"))]
     pub outcome: crate::checks::Outcome,
     /// What was seen.
@@ -174,7 +174,7 @@ pub enum Beat {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Watch {
-    /// `id`.
+    /// Unique in the drill.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
     /// A node, or `controller`: the operator's machine, which only `ping` and `connect` can be seen from. The operator may choose
@@ -185,10 +185,10 @@ pub struct Watch {
     /// not be empty.
     #[cfg_attr(feature = "host", component(name = "others"))]
     pub others: Vec<crate::types::NodeName>,
-    /// `beat`.
+    /// What is tried.
     #[cfg_attr(feature = "host", component(name = "beat"))]
     pub beat: crate::checks::Beat,
-    /// `every-ms`.
+    /// Milliseconds from the beginning of one beat to that of the next.
     #[cfg_attr(feature = "host", component(name = "every-ms"))]
     pub every_ms: u32,
     /// A longer blackout fails the drill.
@@ -204,10 +204,10 @@ pub struct Drill {
     /// Stable, begins with what it is about: `vip-stop`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// `title`.
+    /// What is broken and what should be borne, in plain words.
     #[cfg_attr(feature = "host", component(name = "title"))]
     pub title: String,
-    /// `fault`.
+    /// What is broken.
     #[cfg_attr(feature = "host", component(name = "fault"))]
     pub fault: crate::checks::Fault,
     /// Run from before the fault until after the goals of `recovers`. The first is the one that is reported.

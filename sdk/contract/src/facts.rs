@@ -49,31 +49,31 @@ pub struct Query {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Probe {
-    /// `os`.
+    /// System, kernel, names and ids.
     #[cfg_attr(feature = "host", component(name = "os"))]
     Os,
-    /// `hardware`.
+    /// Processors and memory.
     #[cfg_attr(feature = "host", component(name = "hardware"))]
     Hardware,
-    /// `mounts`.
+    /// What is mounted, and what stands in fstab.
     #[cfg_attr(feature = "host", component(name = "mounts"))]
     Mounts,
-    /// `block-devices`.
+    /// Disks and their parts.
     #[cfg_attr(feature = "host", component(name = "block-devices"))]
     BlockDevices,
-    /// `interfaces`.
+    /// Network interfaces with their addresses.
     #[cfg_attr(feature = "host", component(name = "interfaces"))]
     Interfaces,
-    /// `routes`.
+    /// The main routing table.
     #[cfg_attr(feature = "host", component(name = "routes"))]
     Routes,
     /// Listening TCP and UDP sockets.
     #[cfg_attr(feature = "host", component(name = "sockets"))]
     Sockets,
-    /// `clock`.
+    /// How far its clock is from the operator's.
     #[cfg_attr(feature = "host", component(name = "clock"))]
     Clock,
-    /// `file`.
+    /// A file's metadata, and content where that is granted.
     #[cfg_attr(feature = "host", component(name = "file"))]
     File(crate::facts::FileProbe),
     /// Is it so? Rendered by the host, with secrets; the content does not pass the plugin.
@@ -85,10 +85,10 @@ pub enum Probe {
     /// Name in the node's package manager.
     #[cfg_attr(feature = "host", component(name = "package"))]
     Package(String),
-    /// `service`.
+    /// How a unit stands.
     #[cfg_attr(feature = "host", component(name = "service"))]
     Service(crate::facts::ServiceProbe),
-    /// `kernel-module`.
+    /// Name of a module.
     #[cfg_attr(feature = "host", component(name = "kernel-module"))]
     KernelModule(String),
     /// Dotted key, e.g. `vm.overcommit_memory`.
@@ -135,19 +135,19 @@ pub struct Os {
     /// `ID` and `VERSION_ID` of os-release, e.g. `debian` and `12`.
     #[cfg_attr(feature = "host", component(name = "id"))]
     pub id: String,
-    /// `version`.
+    /// Empty where os-release has none.
     #[cfg_attr(feature = "host", component(name = "version"))]
     pub version: String,
     /// `ID_LIKE` of os-release, e.g. `rhel fedora`.
     #[cfg_attr(feature = "host", component(name = "like"))]
     pub like: Vec<String>,
-    /// `kernel`.
+    /// `uname -r`.
     #[cfg_attr(feature = "host", component(name = "kernel"))]
     pub kernel: String,
     /// `uname -m`.
     #[cfg_attr(feature = "host", component(name = "arch"))]
     pub arch: String,
-    /// `hostname`.
+    /// As the kernel has it, without a domain if it has none.
     #[cfg_attr(feature = "host", component(name = "hostname"))]
     pub hostname: String,
     /// Differs between machines unless one was cloned.
@@ -176,22 +176,22 @@ pub struct Hardware {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Mounted {
-    /// `source`.
+    /// As the kernel says; where it stands in fstab only, as fstab does.
     #[cfg_attr(feature = "host", component(name = "source"))]
     pub source: String,
-    /// `target`.
+    /// Mount point, absolute.
     #[cfg_attr(feature = "host", component(name = "target"))]
     pub target: String,
     /// As the kernel says: `fuse.glusterfs`, `nfs4`, `xfs`.
     #[cfg_attr(feature = "host", component(name = "fstype"))]
     pub fstype: String,
-    /// `options`.
+    /// As the kernel says, which adds some and leaves some out.
     #[cfg_attr(feature = "host", component(name = "options"))]
     pub options: Vec<String>,
-    /// `size-bytes`.
+    /// 0 where it is not live, or has no size.
     #[cfg_attr(feature = "host", component(name = "size-bytes"))]
     pub size_bytes: u64,
-    /// `free-bytes`.
+    /// To whoever is not root; 0 as above.
     #[cfg_attr(feature = "host", component(name = "free-bytes"))]
     pub free_bytes: u64,
     /// Live now; false when it stands in fstab only.
@@ -292,7 +292,7 @@ pub struct Clock {
     /// Half the round trip: the error of the above.
     #[cfg_attr(feature = "host", component(name = "error-ms"))]
     pub error_ms: u32,
-    /// `synchronised`.
+    /// The kernel says that something keeps it right.
     #[cfg_attr(feature = "host", component(name = "synchronised"))]
     pub synchronised: bool,
 }
@@ -302,16 +302,16 @@ pub struct Clock {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct FileFact {
-    /// `mode`.
+    /// Permission bits, e.g. 0o644.
     #[cfg_attr(feature = "host", component(name = "mode"))]
     pub mode: u32,
-    /// `owner`.
+    /// Name, or number where it has none.
     #[cfg_attr(feature = "host", component(name = "owner"))]
     pub owner: String,
-    /// `group`.
+    /// Name, or number where it has none.
     #[cfg_attr(feature = "host", component(name = "group"))]
     pub group: String,
-    /// `size-bytes`.
+    /// All of it, however much was asked for.
     #[cfg_attr(feature = "host", component(name = "size-bytes"))]
     pub size_bytes: u64,
     /// Lower-case hex; empty above 64 MiB.
@@ -493,16 +493,16 @@ pub struct Holder {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Output {
-    /// `status`.
+    /// Exit status; 128 and the signal's number where one ended it.
     #[cfg_attr(feature = "host", component(name = "status"))]
     pub status: i32,
     /// Both at most 64 KiB.
     #[cfg_attr(feature = "host", component(name = "stdout"))]
     pub stdout: Vec<u8>,
-    /// `stderr`.
+    /// As above.
     #[cfg_attr(feature = "host", component(name = "stderr"))]
     pub stderr: Vec<u8>,
-    /// `truncated`.
+    /// There was more of one of them.
     #[cfg_attr(feature = "host", component(name = "truncated"))]
     pub truncated: bool,
 }
@@ -512,67 +512,67 @@ pub struct Output {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Fact {
-    /// `os`.
+    /// The system.
     #[cfg_attr(feature = "host", component(name = "os"))]
     Os(crate::facts::Os),
-    /// `hardware`.
+    /// Processors and memory.
     #[cfg_attr(feature = "host", component(name = "hardware"))]
     Hardware(crate::facts::Hardware),
-    /// `mounts`.
+    /// In the order of the kernel, then what stands in fstab only.
     #[cfg_attr(feature = "host", component(name = "mounts"))]
     Mounts(Vec<crate::facts::Mounted>),
-    /// `block-devices`.
+    /// All that the kernel knows.
     #[cfg_attr(feature = "host", component(name = "block-devices"))]
     BlockDevices(Vec<crate::facts::BlockDevice>),
-    /// `interfaces`.
+    /// All, the loopback too.
     #[cfg_attr(feature = "host", component(name = "interfaces"))]
     Interfaces(Vec<crate::facts::NetworkInterface>),
-    /// `routes`.
+    /// Of the main table.
     #[cfg_attr(feature = "host", component(name = "routes"))]
     Routes(Vec<crate::facts::Route>),
-    /// `sockets`.
+    /// Those that listen.
     #[cfg_attr(feature = "host", component(name = "sockets"))]
     Sockets(Vec<crate::facts::Socket>),
-    /// `clock`.
+    /// The node's clock.
     #[cfg_attr(feature = "host", component(name = "clock"))]
     Clock(crate::facts::Clock),
-    /// `file`.
+    /// None: there is no such file.
     #[cfg_attr(feature = "host", component(name = "file"))]
     File(Option<crate::facts::FileFact>),
-    /// `file-is`.
+    /// As the host compared it.
     #[cfg_attr(feature = "host", component(name = "file-is"))]
     FileIs(crate::facts::Likeness),
-    /// `directory`.
+    /// None: there is no such directory.
     #[cfg_attr(feature = "host", component(name = "directory"))]
     Directory(Option<crate::facts::DirectoryFact>),
     /// Installed version.
     #[cfg_attr(feature = "host", component(name = "package"))]
     Package(Option<String>),
-    /// `service`.
+    /// None: systemd knows no such unit.
     #[cfg_attr(feature = "host", component(name = "service"))]
     Service(Option<crate::facts::ServiceFact>),
     /// Loaded or built in.
     #[cfg_attr(feature = "host", component(name = "kernel-module"))]
     KernelModule(bool),
-    /// `sysctl`.
+    /// Its value; none: the kernel has no such key.
     #[cfg_attr(feature = "host", component(name = "sysctl"))]
     Sysctl(Option<String>),
     /// MAC address.
     #[cfg_attr(feature = "host", component(name = "neighbour"))]
     Neighbour(Option<String>),
-    /// `vrrp-heard`.
+    /// Each router once.
     #[cfg_attr(feature = "host", component(name = "vrrp-heard"))]
     VrrpHeard(Vec<crate::facts::Vrrp>),
-    /// `reach`.
+    /// What came of the attempt.
     #[cfg_attr(feature = "host", component(name = "reach"))]
     Reach(crate::facts::Reachability),
-    /// `job`.
+    /// None: it was never started there.
     #[cfg_attr(feature = "host", component(name = "job"))]
     Job(Option<crate::facts::JobFact>),
-    /// `holders`.
+    /// Empty: nobody.
     #[cfg_attr(feature = "host", component(name = "holders"))]
     Holders(Vec<crate::facts::Holder>),
-    /// `query`.
+    /// What it printed and how it ended.
     #[cfg_attr(feature = "host", component(name = "query"))]
     Query(crate::facts::Output),
 }

@@ -7,7 +7,7 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Part {
-    /// `whole`.
+    /// All of it.
     #[cfg_attr(feature = "host", component(name = "whole"))]
     Whole,
     /// The lines between two comment lines that carry this marker.
@@ -27,7 +27,7 @@ pub enum Part {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Piece {
-    /// `text`.
+    /// As it is.
     #[cfg_attr(feature = "host", component(name = "text"))]
     Text(String),
     /// A secret by its name in the manifest: given by the operator, or made once by the host and kept on
@@ -41,7 +41,7 @@ pub enum Piece {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(variant))]
 pub enum Content {
-    /// `pieces`.
+    /// Text, with secrets in it where it has to be.
     #[cfg_attr(feature = "host", component(name = "pieces"))]
     Pieces(Vec<crate::files::Piece>),
     /// An artifact of the operator, by its name in the manifest; digest checked on both sides.
@@ -60,19 +60,19 @@ pub struct File {
     /// Absolute.
     #[cfg_attr(feature = "host", component(name = "path"))]
     pub path: String,
-    /// `part`.
+    /// How much of it is ours.
     #[cfg_attr(feature = "host", component(name = "part"))]
     pub part: crate::files::Part,
-    /// `content`.
+    /// What that part holds.
     #[cfg_attr(feature = "host", component(name = "content"))]
     pub content: crate::files::Content,
     /// Permission bits, e.g. 0o644.
     #[cfg_attr(feature = "host", component(name = "mode"))]
     pub mode: u32,
-    /// `owner`.
+    /// Name of a user that is there.
     #[cfg_attr(feature = "host", component(name = "owner"))]
     pub owner: String,
-    /// `group`.
+    /// Name of a group that is there.
     #[cfg_attr(feature = "host", component(name = "group"))]
     pub group: String,
     /// Before the first change, copy what is there to `<path>.arcus-original`, once.

@@ -13,7 +13,7 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct SharedDirectory {
-    /// `path`.
+    /// Absolute; the same on all nodes.
     #[cfg_attr(feature = "host", component(name = "path"))]
     pub path: String,
     /// Nodes that mount it.
@@ -32,7 +32,7 @@ pub struct SharedDirectory {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct PlatformDemand {
-    /// `shared`.
+    /// None: nothing is shared.
     #[cfg_attr(feature = "host", component(name = "shared"))]
     pub shared: Option<crate::handoffs::SharedDirectory>,
     /// URL on the gateway node itself that answers 2xx while traffic can be served there.
@@ -54,13 +54,13 @@ pub struct PlatformDemand {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct StorageOffer {
-    /// `source`.
+    /// `host:/path`, `host:/volume`.
     #[cfg_attr(feature = "host", component(name = "source"))]
     pub source: String,
-    /// `fstype`.
+    /// `nfs`, `glusterfs`.
     #[cfg_attr(feature = "host", component(name = "fstype"))]
     pub fstype: String,
-    /// `options`.
+    /// Each as between two commas.
     #[cfg_attr(feature = "host", component(name = "options"))]
     pub options: Vec<String>,
     /// Nodes that serve it from the very directory (an NFS server): nothing is mounted on these.
@@ -89,7 +89,7 @@ pub struct NetworkOffer {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct GatewayOffer {
-    /// `address`.
+    /// IPv4 or IPv6, no prefix, no port.
     #[cfg_attr(feature = "host", component(name = "address"))]
     pub address: String,
     /// The address of the managers, where it is another one: gateways are machines of their own then. Its milestone is
@@ -103,16 +103,16 @@ pub struct GatewayOffer {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Handed {
-    /// `demands`.
+    /// Of the platform; without one, nothing is demanded.
     #[cfg_attr(feature = "host", component(name = "demands"))]
     pub demands: crate::handoffs::PlatformDemand,
     /// By name in the cluster file; two while a migration runs.
     #[cfg_attr(feature = "host", component(name = "storage"))]
     pub storage: Vec<(String, crate::handoffs::StorageOffer)>,
-    /// `network`.
+    /// None: no network plugin is used.
     #[cfg_attr(feature = "host", component(name = "network"))]
     pub network: Option<crate::handoffs::NetworkOffer>,
-    /// `gateway`.
+    /// None: no gateway plugin is used.
     #[cfg_attr(feature = "host", component(name = "gateway"))]
     pub gateway: Option<crate::handoffs::GatewayOffer>,
     /// Contracts that came after this version, by name.
@@ -128,16 +128,16 @@ pub struct Input {
     /// Made once by `arcus init` and kept: ids derived from it are stable for ever and differ between clusters.
     #[cfg_attr(feature = "host", component(name = "cluster-id"))]
     pub cluster_id: String,
-    /// `cluster`.
+    /// Its name in the cluster file.
     #[cfg_attr(feature = "host", component(name = "cluster"))]
     pub cluster: String,
     /// The plugin's part of the cluster file, validated against its schema.
     #[cfg_attr(feature = "host", component(name = "config"))]
     pub config: crate::types::Json,
-    /// `nodes`.
+    /// All of the cluster file, in its order.
     #[cfg_attr(feature = "host", component(name = "nodes"))]
     pub nodes: Vec<crate::types::Node>,
-    /// `handed`.
+    /// What the other plugins promised.
     #[cfg_attr(feature = "host", component(name = "handed"))]
     pub handed: crate::handoffs::Handed,
 }

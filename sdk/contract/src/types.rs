@@ -52,13 +52,13 @@ impl Role {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(record))]
 pub struct Node {
-    /// `name`.
+    /// Unique in the cluster.
     #[cfg_attr(feature = "host", component(name = "name"))]
     pub name: crate::types::NodeName,
     /// Address by which the other nodes reach it. IPv4 or IPv6, no port.
     #[cfg_attr(feature = "host", component(name = "address"))]
     pub address: String,
-    /// `roles`.
+    /// At least one.
     #[cfg_attr(feature = "host", component(name = "roles"))]
     pub roles: Vec<crate::types::Role>,
     /// The operator's own `key: value` pairs, sorted by key.

@@ -19,6 +19,9 @@ struct Intent {
     node: String,
     kinds: Vec<String>,
     disrupts: Vec<Disruption>,
+    /// Nodes that it runs live on. None: it does not, or it was not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    live: Option<Vec<String>>,
 }
 
 /// A step of a later round that nobody approved.
@@ -43,7 +46,8 @@ impl Envelope {
                     Action::Later(later) => later.kinds.clone(),
                     action => vec![kind(action).to_owned()],
                 };
-                let intent = Intent { node: step.node.clone(), kinds, disrupts: step.disrupts.clone() };
+                let live = if let Action::Call(call) = &step.action { Some(call.nodes.clone()) } else { None };
+                let intent = Intent { node: step.node.clone(), kinds, disrupts: step.disrupts.clone(), live };
                 envelope.intents.insert(format!("{plugin}/{}", step.id), intent);
             }
         }
@@ -68,6 +72,11 @@ impl Envelope {
         };
         if let Some(kind) = kinds.iter().find(|kind| !intent.kinds.contains(kind)) {
             return outside(format!("it is a {kind}, shown was {}", intent.kinds.join(" or ")));
+        }
+        if let (Action::Call(call), Some(shown)) = (&step.action, &intent.live)
+            && let Some(node) = call.nodes.iter().find(|node| !shown.contains(node))
+        {
+            return outside(format!("it runs live on {node} as well, shown was {}", shown.join(", ")));
         }
         if step.disrupts.iter().any(|risk| !intent.disrupts.contains(risk)) {
             return outside("it puts more at risk than was shown".into());

@@ -76,7 +76,9 @@ impl Concern {
 pub struct Grant {
     /// Roles of the nodes it may have steps on; words of the cluster file.
     pub roles: Vec<String>,
-    /// Kinds of action: cases of the contract's `action`, without `wait` and `later`, which change nothing.
+    /// Kinds of action: cases of the contract's `action`, without `wait` and `later`, which change nothing. `call` is the hatch: the plugin
+    /// itself runs live on nodes of `roles` (which must be named then), and may run what is in `command`, read and write what is in `read` and
+    /// `write`. What exports the hatch must ask for it, and what asks for it must export it.
     pub actions: Vec<String>,
     /// Paths it may read, each with all below it.
     pub read: Vec<String>,
@@ -98,7 +100,7 @@ pub struct Grant {
     pub secrets: BTreeMap<String, Secret>,
 }
 
-/// A command that steps may run.
+/// A command that steps may run, or the plugin itself while it runs live.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Command {
@@ -217,6 +219,11 @@ impl Manifest {
         self.grant.query.iter().find(|query| query.id == id)
     }
 
+    /// Whether it asks to run live on nodes.
+    pub fn has_hatch(&self) -> bool {
+        self.grant.actions.iter().any(|kind| kind == "call")
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         let wrong = |field: &str, reason: String| Err(ManifestError::Value { field: field.to_owned(), reason });
         let plain = |text: &str| {
@@ -243,6 +250,9 @@ impl Manifest {
             if !ACTIONS.contains(&kind.as_str()) {
                 return wrong("grant.actions", format!("{kind:?} is no action; known are {}", ACTIONS.join(", ")));
             }
+        }
+        if self.has_hatch() && (self.grant.roles.is_empty() || self.concern == Concern::Preflight) {
+            return wrong("grant.actions", "what runs live (`call`) names the roles of its nodes in `roles`, and is no preflight".into());
         }
         for (field, paths) in [("read", &self.grant.read), ("write", &self.grant.write), ("secret", &self.grant.secret)] {
             if let Some(path) = paths.iter().find(|path| !pattern::is_under(path, "/")) {
@@ -329,6 +339,7 @@ mod tests {
             ("x-server", "http://x/y.deb", "grant.packages"),
             ("\"<address>\"", "\"<regex:.*>\"", "grant.command"),
             ("[\"x\", \"probe\"", "[\"sh\", \"-c\"", "grant.command"),
+            ("roles = [\"storage\"]\n        actions = [\"package\", ", "actions = [\"call\", ", "grant.actions"),
         ] {
             let error = Manifest::from_toml(&GOOD.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(want), "{to}: {error}");

@@ -76,7 +76,7 @@ fn word(text: &str) -> Result<Word, PatternError> {
 }
 
 /// Not empty, no option, nothing that a shell or a config file would read as more than a word.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 4096
         && !text.starts_with('-')
@@ -117,7 +117,7 @@ fn fills(kind: &Kind, text: &str) -> bool {
 }
 
 /// `http(s)://host[:port]/path`, without a login: that would be a secret on a command line.
-fn is_url(text: &str) -> bool {
+pub(crate) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some((authority, path)) = rest.and_then(|rest| rest.split_once('/')) else { return false };
     let (host, port) = match authority.rsplit_once(':') {

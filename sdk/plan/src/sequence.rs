@@ -146,10 +146,10 @@ impl Sequence {
     /// The steps that may start now, in order: at most one per node (but for jobs about others), none beside a running step of its node
     /// or group.
     pub fn ready(&self) -> Vec<usize> {
-        let mut busy = BTreeSet::new();
+        let mut busy = Busy::default();
         let mut groups: BTreeSet<(&str, &str)> = BTreeSet::new();
         for item in self.items.iter().filter(|item| item.state == State::Running) {
-            busy.insert(lane(item));
+            busy.with(item);
             groups.extend(group(item));
         }
         let mut stopped: BTreeSet<(&str, &str)> = BTreeSet::new();
@@ -166,9 +166,9 @@ impl Sequence {
             if !self.may_start(place) {
                 continue;
             }
-            if free && !busy.contains(&lane(item)) {
+            if free && !busy.hinders(item) {
                 groups.extend(group(item));
-                busy.insert(lane(item));
+                busy.with(item);
                 ready.push(place);
             }
         }
@@ -408,6 +408,33 @@ fn lane(item: &Item) -> (&str, Option<&str>) {
     }
 }
 
+/// Lanes in which a step is under way, and nodes that somebody runs live on: who does has them to himself.
+#[derive(Default)]
+struct Busy<'a> {
+    lanes: BTreeSet<(&'a str, Option<&'a str>)>,
+    live: BTreeSet<&'a str>,
+}
+
+impl<'a> Busy<'a> {
+    fn with(&mut self, item: &'a Item) {
+        self.lanes.insert(lane(item));
+        self.live.extend(live(item));
+    }
+
+    fn hinders(&self, item: &Item) -> bool {
+        let (node, about) = lane(item);
+        let occupied = |node: &str| self.live.contains(node) || self.lanes.iter().any(|(busy, _)| *busy == node);
+        self.live.contains(node) || self.lanes.contains(&(node, about)) || live(item).any(occupied)
+    }
+}
+
+/// The nodes that a step runs live on.
+fn live(item: &Item) -> impl Iterator<Item = &str> {
+    let nodes = if let Action::Call(call) = &item.step.action { call.nodes.as_slice() } else { &[] };
+    // Its own as well, also where it does not open it.
+    nodes.iter().map(String::as_str).chain((!nodes.is_empty()).then_some(item.step.node.as_str()))
+}
+
 fn group(item: &Item) -> Option<(&str, &str)> {
     item.step.group.as_deref().map(|group| (item.plugin.as_str(), group))
 }
@@ -508,6 +535,35 @@ mod tests {
         sequence.start(0);
         sequence.end(0, State::Done);
         assert_eq!(names(&sequence), ["use"]);
+    }
+
+    #[test]
+    fn what_runs_live_has_its_nodes_to_itself() {
+        let call = |id: &str, node: &str, nodes: &[&str]| {
+            let mut call = step(id, node, &[]);
+            let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
+            call.action = Action::Call(arcus_contract::actions::Call { name: "x".into(), args: "{}".into(), nodes });
+            call
+        };
+        let job = |id: &str| {
+            let mut job = step(id, "n2", &[]);
+            job.action = Action::Job(arcus_contract::actions::Command { argv: vec!["x".into()], stdin: vec![], status_lies: false });
+            job.about = Some("n9".into());
+            job
+        };
+        let steps = vec![(call("live", "n1", &["n1", "n2"]), open()), (step("b", "n2", &[]), open()), (job("long"), open()), (step("c", "n3", &[]), open()), (call("other", "n3", &["n2"]), open())];
+        let mut sequence = Sequence::new(vec![("p".into(), steps)]).unwrap();
+        assert_eq!(names(&sequence), ["live", "c"]);
+        sequence.start(0);
+        assert_eq!(names(&sequence), ["c"]);
+        sequence.end(0, State::Done);
+        sequence.start(2);
+        // A job that goes on there holds up whoever wants the node whole, and nobody else.
+        assert_eq!(names(&sequence), ["b", "c"]);
+        sequence.end(2, State::Done);
+        sequence.end(1, State::Done);
+        sequence.end(3, State::Done);
+        assert_eq!(names(&sequence), ["other"]);
     }
 
     #[test]

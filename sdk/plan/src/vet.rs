@@ -1,6 +1,8 @@
 //! Every step and every question is checked against the manifest before anything is shown or asked.
 
 mod drill;
+pub mod handed;
+pub mod hatch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,6 +92,9 @@ pub fn plan(manifest: &Manifest, nodes: &[Node], desired: &Desired) -> Result<()
         for milestone in step.provides.iter().filter(|milestone| !may_provide(manifest.concern, milestone)) {
             deny(None, format!("it provides `{milestone}`, which is not its to provide: others would go by it"));
         }
+        if let Action::Call(call) = &step.action {
+            hatch::call(manifest, &known, call, &mut deny);
+        }
         self::step(manifest, step, &mut deny);
     }
     if denials.is_empty() { Ok(()) } else { Err(denials) }
@@ -157,6 +162,9 @@ fn step(manifest: &Manifest, step: &Step, deny: &mut impl FnMut(Option<String>, 
     action(manifest, &step.action, deny);
     if let Some(undo) = &step.undo {
         action(manifest, undo, deny);
+        if matches!(undo, Action::Call(_)) {
+            deny(None, "what takes it back would run live: that is a step of its own".into());
+        }
     }
     if let Action::Later(later) = &step.action {
         for kind in &later.kinds {
@@ -199,12 +207,19 @@ fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<Str
         }
         Action::Directory(directory) => write(&directory.path),
         Action::Absent(path) | Action::Unmount(path) => write(path),
-        Action::Mount(mount) => write(&mount.target),
+        Action::Mount(mount) => {
+            write(&mount.target);
+            // What is shown elsewhere could be written there.
+            own_places(&mount.source, &mount.fstype, &mount.options).for_each(write);
+        }
         Action::CopyTree(copy) => {
             write(&copy.target);
             write(&copy.receipt);
             if !may_read(manifest, &copy.source) {
                 deny(Some(format!("grant.read = {:?}", copy.source)), format!("it may not read {}", copy.source));
+            }
+            if let Some(private) = is_private(&copy.source).then_some(copy.source.as_str()).or_else(|| private_below(&copy.source)) {
+                deny(None, format!("{private} is copied by nobody"));
             }
         }
         Action::Fetch(fetch) => {
@@ -223,7 +238,6 @@ fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<Str
             write(&file.path);
             self::file(manifest, file, deny);
         }
-        Action::Call(_) => deny(None, "it opens the hatch, live access to nodes, which this Arcus does not give".into()),
         Action::Service(service) if !grant.services.contains(&service.name) => {
             deny(Some(format!("grant.services = {:?}", service.name)), format!("it may not touch {}", service.name));
         }
@@ -241,14 +255,7 @@ fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<Str
                 Piece::Secret(name) => format!("secret-{name}"),
             });
             let text: String = text.collect();
-            let allowed = grant.command.iter().any(|known| {
-                pattern::matches(&known.argv, &known.options, &command.argv)
-                    && match &known.stdin {
-                        Some(template) => pattern::matches_text(template, &text),
-                        None => stdin.is_empty(),
-                    }
-            });
-            if !allowed {
+            if !runs(manifest, &command.argv, &text, stdin.is_empty()) {
                 deny(
                     Some(format!("grant.command with argv = {:?}", command.argv)),
                     format!("no command of its manifest reads `{}`", command.argv.join(" ")),
@@ -276,11 +283,40 @@ fn file(manifest: &Manifest, file: &File, deny: &mut impl FnMut(Option<String>, 
         Content::NodeFile((_, path)) if !may_read(manifest, path) => {
             deny(Some(format!("grant.read = {path:?}")), format!("it may not carry over {path}"));
         }
+        // Where it can be read, it would be read.
+        Content::NodeFile((_, path)) if is_private(path) && !is_private(&file.path) => {
+            deny(None, format!("{path} is kept from every plugin, and {} is not", file.path));
+        }
         _ => {}
     }
     if file.mode > 0o7777 {
         deny(None, format!("mode {:o} is no permission", file.mode));
     }
+}
+
+/// Folders of the node itself that a mount shows at its target: no device, no other machine.
+fn own_places<'a>(source: &'a str, fstype: &str, options: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let overlay = fstype == "overlay";
+    let options = options.iter().filter(move |_| overlay).filter_map(|option| option.split_once('='));
+    let layers = options.filter(|(key, _)| key.ends_with("dir")).flat_map(|(_, paths)| paths.split(':'));
+    std::iter::once(source).chain(layers).filter(|place| place.starts_with('/') && !pattern::is_under(place, "/dev"))
+}
+
+/// A path in this folder whose content is kept from everybody.
+fn private_below(folder: &str) -> Option<&'static str> {
+    let homes = (pattern::is_under(folder, "/home") && folder.matches('/').count() < 3).then_some("/home/*/.ssh");
+    PRIVATE.into_iter().find(|private| pattern::is_under(private, folder)).or(homes)
+}
+
+/// Whether a command of the manifest reads so.
+fn runs(manifest: &Manifest, argv: &[String], stdin: &str, unfed: bool) -> bool {
+    manifest.grant.command.iter().any(|known| {
+        pattern::matches(&known.argv, &known.options, argv)
+            && match &known.stdin {
+                Some(template) => pattern::matches_text(template, stdin),
+                None => unfed,
+            }
+    })
 }
 
 fn may_read(manifest: &Manifest, path: &str) -> bool {
@@ -330,10 +366,11 @@ fn has_role(node: &Node, roles: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arcus_contract::actions::{CopyTree, Mount, Over};
     use arcus_contract::files::Part;
 
     const MANIFEST: &str = "name = \"storage-x\"\nversion = \"0.1.0\"\nconcern = \"storage\"\ncontract = \"0.1\"\nsummary = \"x\"\n\
-        [grant]\nactions = [\"call\"]\nwrite = [\"/srv\"]\nartifacts = [\"mine\"]\n[grant.secrets.mine]\norigin = \"operator\"\n";
+        [grant]\nactions = [\"file\"]\nwrite = [\"/srv\"]\nartifacts = [\"mine\"]\n[grant.secrets.mine]\norigin = \"operator\"\n";
 
     #[test]
     fn a_file_is_compared_with_nothing_that_is_not_granted() {
@@ -348,6 +385,37 @@ mod tests {
         }
         for (bad, missing) in [(secret("theirs"), "grant.secrets.theirs"), (Content::Artifact("theirs".into()), "grant.artifacts"), (Content::NodeFile(("two".into(), "/etc/shadow".into())), "grant.read")] {
             assert!(asked(bad).unwrap_err().contains(missing), "{missing}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_may_read_is_not_put_where_it_can_be_read() {
+        let text = MANIFEST.replace("\"file\"", "\"file\", \"copy-tree\", \"mount\"").replace("[grant]\n", "[grant]\nread = [\"/\"]\n");
+        let manifest = Manifest::from_toml(&text).unwrap();
+        let denied = |wanted: Action| {
+            let mut all = Vec::new();
+            action(&manifest, &wanted, &mut |_, reason| all.push(reason));
+            all
+        };
+        let carried = |from: &str| Action::File(File { path: "/srv/x".into(), part: Part::Whole, content: Content::NodeFile(("two".into(), from.into())), mode: 0o600, owner: "root".into(), group: "root".into(), keep_original: false });
+        let copied = |from: &str| Action::CopyTree(CopyTree { source: from.into(), target: "/srv/x".into(), mirror: false, compare: false, receipt: "/srv/receipt".into() });
+        let mounted = |source: &str, fstype: &str, options: &[&str]| {
+            let options = options.iter().map(|option| (*option).to_owned()).collect();
+            Action::Mount(Mount { live: true, source: source.into(), target: "/srv/x".into(), fstype: fstype.into(), options, persist: false, over: Over::Nothing })
+        };
+        for good in [carried("/etc/hosts"), copied("/opt/data"), mounted("10.0.0.9:/etc", "nfs4", &[]), mounted("/srv/y", "none", &["bind"]), mounted("/dev/sdb", "xfs", &[])] {
+            assert_eq!(denied(good), Vec::<String>::new());
+        }
+        for (bad, words) in [
+            (carried("/root/.ssh/id_rsa"), "/root/.ssh/id_rsa is kept from every plugin, and /srv/x is not"),
+            (copied("/root/.ssh"), "/root/.ssh is copied by nobody"),
+            (copied("/root"), "/root/.ssh is copied by nobody"),
+            (copied("/home/eva"), "/home/*/.ssh is copied by nobody"),
+            (mounted("/", "none", &["bind"]), "it may not write /"),
+            (mounted("/etc", "none", &["rbind"]), "it may not write /etc"),
+            (mounted("overlay", "overlay", &["lowerdir=/srv/l:/root", "upperdir=/srv/u", "workdir=/srv/w"]), "it may not write /root"),
+        ] {
+            assert_eq!(denied(bad), [words]);
         }
     }
 

@@ -1,11 +1,13 @@
 //! Runs a plugin against the fake cluster as the host would: plan, leave out, perform in order, judge, again.
 
 use super::answer::{answer, plain_answer};
+use super::live;
 use super::perform::perform;
+use super::secrets::Secrets;
 use super::subject::Subject;
 use super::world::World;
-use crate::{Gateway, Migration, Network, Platform, Plugin, Preflight, Storage, guest, host};
-use arcus_contract::actions::{Action, Desired, Step};
+use crate::{Gateway, Migration, Network, Nodes, Platform, Plugin, Preflight, Storage, guest, host, problem};
+use arcus_contract::actions::{Action, Call, Desired, Step};
 use arcus_contract::checks::{Check, Drill, Outcome, Seen, Verdict, Verified, Weighing};
 use arcus_contract::facts::{Answer, Request};
 use arcus_contract::handoffs::{GatewayOffer, Handed, Input, NetworkOffer, PlatformDemand, StorageOffer};
@@ -16,7 +18,7 @@ use arcus_plan::manifest::{Manifest, Secret};
 use arcus_plan::sequence::{Sequence, State};
 use arcus_plan::standing::{Standing, looks, standing};
 use arcus_plan::vet;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
@@ -102,6 +104,7 @@ impl Fixture {
 
 type PlanFn = Rc<dyn Fn(Input) -> Result<Desired, Vec<Problem>>>;
 type JudgeFn = fn(Input, Vec<Weighing>, Vec<Seen>) -> Vec<Verdict>;
+type LiveFn = fn(&str, &str, Rc<dyn Nodes>) -> Result<(), Problem>;
 
 /// A plugin at work on a fake cluster.
 pub struct Lab<P> {
@@ -109,6 +112,9 @@ pub struct Lab<P> {
     world: Rc<RefCell<World>>,
     plan: PlanFn,
     judge: JudgeFn,
+    live: LiveFn,
+    /// Things done live after which the run is cut.
+    cut: Option<usize>,
     /// Performed steps after which the run is cut, as if the operator's machine lost power.
     crash: Option<usize>,
     /// Of the ready steps, those of this node go first.
@@ -209,9 +215,9 @@ impl fmt::Display for Trouble {
 }
 
 impl<P> Lab<P> {
-    fn around(fixture: Fixture, plan: PlanFn, judge: JudgeFn) -> Self {
+    fn around(fixture: Fixture, plan: PlanFn, judge: JudgeFn, live: LiveFn) -> Self {
         let world = Rc::new(RefCell::new(fixture.world.clone()));
-        Lab { world, fixture, plan, judge, crash: None, hurried: None, plugin: std::marker::PhantomData }
+        Lab { world, fixture, plan, judge, live, cut: None, crash: None, hurried: None, plugin: std::marker::PhantomData }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -231,6 +237,11 @@ impl<P> Lab<P> {
     /// Cuts the next runs after so many performed steps; `None`: no more.
     pub fn crash_after(&mut self, steps: Option<usize>) {
         self.crash = steps;
+    }
+
+    /// Cuts the next runs in the midst of what a step does live, after it did so many things; `None`: no more.
+    pub fn cut_live_after(&mut self, things: Option<usize>) {
+        self.cut = things;
     }
 
     /// This node gets as far as it can before any other does something: finds edges that are missing between nodes.
@@ -289,7 +300,7 @@ impl<P> Lab<P> {
 impl<P: Subject> Lab<P> {
     /// A plugin on the fixture's world.
     pub fn new(fixture: Fixture) -> Self {
-        Self::around(fixture, Rc::new(P::plan), P::judge)
+        Self::around(fixture, Rc::new(P::plan), P::judge, P::live)
     }
 
     /// The plan, vetted as the host would.
@@ -387,12 +398,16 @@ impl<P: Subject> Lab<P> {
             }
             sequence.start(place);
             let failed = |why: String| Trouble::Failed { step: step.id.clone(), why };
-            let contents = self.contents();
-            // Contents look into the world: performed on a copy, which then takes its place.
-            let mut world = self.world.borrow().clone();
-            let said = perform(&mut world, &contents, step);
-            self.world.replace(world);
-            said.map_err(failed)?;
+            if let Action::Call(call) = &step.action {
+                self.live(call)?.map_err(|problem| failed(format!("{}: {}", problem.code, problem.message)))?;
+            } else {
+                let contents = self.contents();
+                // Contents look into the world: performed on a copy, which then takes its place.
+                let mut world = self.world.borrow().clone();
+                let said = perform(&mut world, &contents, step);
+                self.world.replace(world);
+                said.map_err(failed)?;
+            }
             if !matches!(step.action, Action::Wait) {
                 self.crash = self.crash.map(|left| left - 1);
             }
@@ -413,6 +428,26 @@ impl<P: Subject> Lab<P> {
             Some((item.step.id.clone(), why))
         });
         Ok(Round { remaining, intended, performed, left: left.collect(), unanswered, steps: desired.steps })
+    }
+
+    /// What the plugin says when it has run live.
+    fn live(&self, call: &Call) -> Result<Result<(), Problem>, Trouble> {
+        let step = Rc::new(live::Step {
+            world: self.world.clone(),
+            manifest: self.fixture.manifest.clone(),
+            secrets: Secrets::of(self.fixture.secrets.values().cloned()),
+            nodes: call.nodes.clone(),
+            left: Cell::new(self.cut),
+            times: Cell::new(0),
+            over: Cell::new(false),
+        });
+        let said = (self.live)(&call.name, &call.args, step.clone());
+        // Whoever kept something of it has nothing.
+        if step.is_cut() {
+            return Err(Trouble::Crashed);
+        }
+        step.over.set(true);
+        Ok(said)
     }
 
     /// Waits as the host does: time passes between looks.
@@ -449,6 +484,15 @@ impl<P: Subject> Lab<P> {
             .iter()
             .filter_map(|item| item.step.group.clone().filter(|_| silent(&item.step.node)).map(|group| (group, item.step.node.clone())))
             .collect();
+        for place in 0..sequence.items().len() {
+            let item = &sequence.items()[place];
+            if let Action::Call(call) = &item.step.action
+                && let Some(node) = call.nodes.iter().find(|node| silent(node)).cloned()
+                && item.state == State::Waiting
+            {
+                sequence.hold_back(place, format!("{node}, on which it runs live, did not answer"));
+            }
+        }
         for place in 0..sequence.items().len() {
             let item = &sequence.items()[place];
             if let Some(node) = item.step.group.as_ref().and_then(|group| stopped.get(group))
@@ -650,7 +694,7 @@ impl<P: Platform> Lab<P> {
 /// # Errors
 /// `Refused`.
 pub fn inspect<P: Preflight>(fixture: Fixture) -> Result<Vec<Check>, Trouble> {
-    let lab = Lab::<P>::around(fixture, Rc::new(|_| Err(vec![])), |_, _, _| vec![]);
+    let lab = Lab::<P>::around(fixture, Rc::new(|_| Err(vec![])), |_, _, _| vec![], |_, _, _| Err(problem("plugin.no-live", "a preflight changes nothing")));
     lab.call(guest::inspect::<P>).0.map_err(Trouble::Refused)
 }
 

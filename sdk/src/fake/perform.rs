@@ -80,11 +80,11 @@ pub(super) fn perform(world: &mut World, contents: &dyn Contents, step: &Step) -
         }
         Action::Wait => Ok(()),
         Action::Later(_) => Err("a later step was performed".into()),
-        Action::Call(_) => Err("the fake cluster has no hatch".into()),
+        Action::Call(_) => Err("it runs live, which the plugin itself does".into()),
     }
 }
 
-fn parent_exists(world: &World, node: &str, path: &str) -> Result<(), String> {
+pub(super) fn parent_exists(world: &World, node: &str, path: &str) -> Result<(), String> {
     let parent = match path.rsplit_once('/') {
         Some(("", _)) | None => "/",
         Some((parent, _)) => parent,

@@ -60,8 +60,12 @@ fn assert_current<P: Subject>(lab: &Lab<P>, steps: &[Step], when: &str) {
 /// A run cut after any number of steps is completed by the next, and comes to the same.
 pub fn every_prefix_can_be_resumed<P: Subject>(fixture: impl Fn() -> Fixture) {
     let mut whole = Lab::<P>::new(fixture());
-    let steps = done(&mut whole, "from the start").performed().len();
+    let report = done(&mut whole, "from the start");
+    let steps = report.performed().len();
     let wanted = whole.world().essence();
+    if report.rounds.iter().flat_map(|round| &round.steps).any(|step| matches!(step.action, Action::Call(_))) {
+        every_cut_of_what_runs_live_can_be_resumed::<P>(&fixture);
+    }
     for prefix in 0..=steps {
         let when = format!("resumed after a crash behind {prefix} steps");
         let mut lab = Lab::<P>::new(fixture());
@@ -80,6 +84,26 @@ pub fn every_prefix_can_be_resumed<P: Subject>(fixture: impl Fn() -> Fixture) {
         assert_current(&lab, &report.rounds.last().expect("a report has rounds").steps, &when);
         let essence = lab.world().essence();
         assert!(essence == wanted, "{} {when}: it comes to something else:\n{}", lab.name(), difference(&wanted, &essence));
+    }
+}
+
+/// The same, cut in the midst of what a step does live: after each thing that it does.
+fn every_cut_of_what_runs_live_can_be_resumed<P: Subject>(fixture: &impl Fn() -> Fixture) {
+    for things in 0.. {
+        let when = format!("resumed after a crash behind {things} things done live");
+        let mut lab = Lab::<P>::new(fixture());
+        let announced = lab.announce().unwrap_or_else(|trouble| panic!("{}: {trouble}", lab.name()));
+        lab.cut_live_after(Some(things));
+        match lab.converge_within(&announced) {
+            Err(Trouble::Crashed) => {}
+            // It does no more than that.
+            Ok(_) => return,
+            Err(trouble) => panic!("{} on the way to a crash behind {things} things done live: {trouble}", lab.name()),
+        }
+        lab.cut_live_after(None);
+        lab.world().pass(2);
+        let report = lab.converge_within(&announced).unwrap_or_else(|trouble| panic!("{} {when}: {trouble}", lab.name()));
+        assert_done(&lab, &report, &when);
     }
 }
 

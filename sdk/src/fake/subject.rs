@@ -1,6 +1,6 @@
 //! What runs on the fake cluster: a plugin's type, or a component in a sandbox that stands for one.
 
-use crate::{Plugin, guest, host};
+use crate::{Nodes, Plugin, guest, host};
 use arcus_contract::actions::Desired;
 use arcus_contract::checks::{Drill, Seen, Verdict, Verified, Weighing};
 use arcus_contract::facts::{Answer, Request};
@@ -19,6 +19,8 @@ pub trait Subject: 'static {
     fn verify(input: Input) -> Result<Verified, Vec<Problem>>;
     /// `lifecycle.drills`.
     fn drills(input: Input) -> Result<Vec<Drill>, Vec<Problem>>;
+    /// `hatch.run`.
+    fn live(name: &str, args: &str, nodes: Rc<dyn Nodes>) -> Result<(), Problem>;
 }
 
 impl<P: Plugin> Subject for P {
@@ -34,6 +36,9 @@ impl<P: Plugin> Subject for P {
     fn drills(input: Input) -> Result<Vec<Drill>, Vec<Problem>> {
         guest::drills::<P>(input)
     }
+    fn live(name: &str, args: &str, nodes: Rc<dyn Nodes>) -> Result<(), Problem> {
+        guest::live::<P>(name, args, nodes)
+    }
 }
 
 /// As [`Subject`], of something that is no type of this program.
@@ -46,10 +51,13 @@ pub trait Component {
     fn verify(&self, input: Input) -> Result<Verified, Vec<Problem>>;
     /// `lifecycle.drills`.
     fn drills(&self, input: Input) -> Result<Vec<Drill>, Vec<Problem>>;
+    /// `hatch.run`, on what [`nodes`] gives meanwhile.
+    fn live(&self, name: &str, args: &str) -> Result<(), Problem>;
 }
 
 thread_local! {
     static STANDS: RefCell<Option<Rc<dyn Component>>> = const { RefCell::new(None) };
+    static NODES: RefCell<Option<Rc<dyn Nodes>>> = const { RefCell::new(None) };
 }
 
 /// Stands for the component of this thread: `Foreign::with(component, || Lab::<Foreign>::new(fixture)…)`.
@@ -88,9 +96,25 @@ impl Subject for Foreign {
     fn drills(input: Input) -> Result<Vec<Drill>, Vec<Problem>> {
         Self::component().drills(input)
     }
+    fn live(name: &str, args: &str, nodes: Rc<dyn Nodes>) -> Result<(), Problem> {
+        struct Over;
+        impl Drop for Over {
+            fn drop(&mut self) {
+                NODES.with(|slot| slot.borrow_mut().take());
+            }
+        }
+        NODES.with(|slot| slot.replace(Some(nodes)));
+        let _over = Over;
+        Self::component().live(name, args)
+    }
 }
 
 /// What the fake cluster answers to a [`Component`] that runs now, on this thread.
 pub fn ask(requests: &[Request]) -> Vec<Answer> {
     host::ask(requests)
+}
+
+/// The nodes of the step that a [`Component`] runs live now, on this thread.
+pub fn nodes() -> Option<Rc<dyn Nodes>> {
+    NODES.with(|slot| slot.borrow().clone())
 }

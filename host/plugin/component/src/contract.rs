@@ -11,6 +11,17 @@ pub const CONTRACT_VERSION: &str = "0.1.0";
 /// The only functions a plugin may import: interface and function.
 pub const EXPECTED_IMPORTS: [(&str, &str); 2] = [("log", "emit"), ("observe", "ask")];
 
+/// Beside them, of a plugin whose manifest asks for the hatch.
+pub(crate) const LIVE_IMPORTS: [(&str, &str); 4] = [
+    ("session", "[method]fleet.open"),
+    ("session", "[method]session.exec"),
+    ("session", "[method]session.read-file"),
+    ("session", "[method]session.write-file"),
+];
+
+/// What it exports then.
+pub(crate) const HATCH: (&str, &str) = ("hatch", "run");
+
 /// The contract itself, file by file.
 pub(crate) const WIT: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 

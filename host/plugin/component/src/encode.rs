@@ -57,7 +57,7 @@ fn typed(module: &[u8], manifest: &Manifest) -> Result<Vec<u8>, String> {
     let mut resolve = Resolve::default();
     let group = files.parse().map_err(|(_, error)| error.to_string())?;
     let package = resolve.push_group(group).map_err(|error| error.to_string())?;
-    let world = format!("{}-plugin", manifest.concern.as_str());
+    let world = format!("{}-plugin{}", manifest.concern.as_str(), if manifest.has_hatch() { "-with-hatch" } else { "" });
     let world = resolve.select_world(&[package], Some(&world)).map_err(|error| error.to_string())?;
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).map_err(|error| format!("{error:#}"))?;
     Ok(module)

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Anatomy, Fault,
     anatomy::Item,
-    contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, InterfaceName, concern_functions, is_of_libraries},
+    contract::{CONCERNS, CONTRACT_VERSION, EXPECTED_IMPORTS, HATCH, InterfaceName, LIVE_IMPORTS, concern_functions, is_of_libraries},
 };
 
 /// The largest component that is read at all.
@@ -88,6 +88,7 @@ impl Anatomy {
         self.check_imports()?;
         let manifest = self.manifest()?;
         self.check_exports(&manifest)?;
+        self.check_hatch(&manifest)?;
         Ok(Inspection {
             digest,
             size,
@@ -118,7 +119,7 @@ impl Anatomy {
     fn check_imports(&self) -> Result<(), Fault> {
         let allowed = |item: &&Item| {
             is_of_libraries(&item.interface) || InterfaceName::parse(&item.interface).is_some_and(|name| {
-                EXPECTED_IMPORTS.iter().any(|(interface, function)| name.interface == *interface && item.function.as_deref() == Some(function))
+                EXPECTED_IMPORTS.iter().chain(&LIVE_IMPORTS).any(|(interface, function)| name.interface == *interface && item.function.as_deref() == Some(function))
             })
         };
         let (wasi, others): (Vec<&Item>, Vec<&Item>) =
@@ -129,13 +130,6 @@ impl Anatomy {
                 "plugin.imports-wasi",
                 format!("it wants {} from its system, and plugins get nothing: {}", plural(interfaces.len(), "interface"), list(interfaces)),
                 "Leave out files, sockets, clocks and randomness; what was built for `wasm32-unknown-unknown` (`arcus plugin build` does) cannot even ask for them.",
-            ));
-        }
-        if others.iter().any(|item| InterfaceName::parse(&item.interface).is_some_and(|name| name.interface == "session")) {
-            return Err(Fault::new(
-                "plugin.hatch",
-                "it wants live access to nodes (`session`), which this Arcus does not give",
-                "Use a plugin that states steps instead.",
             ));
         }
         if !others.is_empty() {
@@ -159,6 +153,27 @@ impl Anatomy {
             return Err(wrong(format!("its manifest has {} bytes, of {MAX_MANIFEST} at most", section.len())));
         }
         Manifest::parse(section).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// What it can do is what it asks for: neither is there without the other.
+    fn check_hatch(&self, manifest: &Manifest) -> Result<(), Fault> {
+        let of = |item: &Item, interface: &str| InterfaceName::parse(&item.interface).is_some_and(|name| name.interface == interface);
+        let opens = self.imports.iter().any(|item| of(item, "session"));
+        let runs = self.exports.iter().any(|item| of(item, HATCH.0) && item.function.as_deref() == Some(HATCH.1));
+        match (manifest.has_hatch(), runs) {
+            (false, false) if !opens => Ok(()),
+            (true, true) => Ok(()),
+            (true, false) => Err(Fault::new(
+                "plugin.hatch-missing",
+                "its manifest asks to run live on nodes (`call` in `grant.actions`), and it does not export `hatch.run`",
+                "Export it: `arcus_sdk::export!(storage with hatch: …)`. Or leave `call` out of the manifest.",
+            )),
+            (false, _) => Err(Fault::new(
+                "plugin.hatch-undeclared",
+                "it can run live on nodes (`session`, `hatch.run`), and its manifest does not ask for that",
+                "If it needs that, its `manifest.toml` says so: `call` in `grant.actions`, and the roles of the nodes. Otherwise do without.",
+            )),
+        }
     }
 
     fn check_exports(&self, manifest: &Manifest) -> Result<(), Fault> {

@@ -68,6 +68,35 @@ impl Guest {
         }
     }
 
+    /// Of concern storage, and runs live: this body has `$fleet`, and leaves the address of a `result<_, problem>`, which any result of the
+    /// session's functions is as well. `$open` and `$exec` are there, the words `yes` at 32 and `sh` at 48, and argvs of them at 64 and 96.
+    pub fn live(body: &str) -> Self {
+        let mut guest = Self::new("(i32.const 1024)").more(&format!(
+            r#"(data (i32.const 32) "yes") (data (i32.const 48) "sh") (data (i32.const 56) "n2")
+               (data (i32.const 64) "\20\00\00\00\03\00\00\00") (data (i32.const 96) "\30\00\00\00\02\00\00\00")
+               (global $kept (mut i32) (i32.const 0))
+               (func $live (param $fleet i32) (result i32) (local $session i32) {body})
+               (func (export "arcus:plugin/hatch@0.1.0#run") (param i32 i32 i32 i32) (param $fleet i32) (result i32)
+                 (local $said i32)
+                 (local.set $said (call $live (local.get $fleet)))
+                 ;; What was lent is given back.
+                 (call $back (local.get $fleet))
+                 (local.get $said))"#
+        ));
+        guest.world = "storage-plugin-with-hatch".into();
+        guest.imports = r#"
+            (import "arcus:plugin/session@0.1.0" "[method]fleet.open" (func $open (param i32 i32 i32 i32)))
+            (import "arcus:plugin/session@0.1.0" "[resource-drop]fleet" (func $back (param i32)))
+            (import "arcus:plugin/session@0.1.0" "[method]session.exec" (func $exec (param i32 i32 i32 i32 i32 i32 i32)))"#
+            .into();
+        guest
+    }
+
+    /// As [`Guest::build`], with the manifest of [`live_manifest`].
+    pub fn build_live(&self) -> Vec<u8> {
+        componentize(&self.module(), &live_manifest()).unwrap().0
+    }
+
     pub fn more(mut self, more: &str) -> Self {
         self.more.push_str(more);
         self
@@ -205,6 +234,18 @@ pub fn echo() -> String {
 
 pub fn manifest() -> Manifest {
     manifest_of(Concern::Storage)
+}
+
+pub fn live_manifest() -> Manifest {
+    live_manifest_of(Concern::Storage)
+}
+
+pub fn live_manifest_of(concern: Concern) -> Manifest {
+    let mut manifest = manifest_of(concern);
+    manifest.grant.roles = vec!["storage".into()];
+    manifest.grant.actions = vec!["call".into()];
+    manifest.grant.command = vec![arcus_plan::manifest::Command { argv: vec!["yes".into()], options: vec![], stdin: None }];
+    manifest
 }
 
 pub fn manifest_of(concern: Concern) -> Manifest {

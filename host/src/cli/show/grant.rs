@@ -66,6 +66,12 @@ pub fn plugin(inspection: &Inspection, origin: &str, paint: Paint) -> Safe {
         text.line(&safe!("  {:<15} {}: {}", "secret", Foreign::word(name), origin));
     }
     text.line(&"");
+    if manifest.has_hatch() {
+        text.line(&paint.red(safe!("It runs live on nodes with the roles {}: its steps of the kind `call` are the plugin itself,", words(&grant.roles))));
+        text.line(&"which runs the commands above, and reads and writes the files above, as it likes while such a step runs. What it does then");
+        text.line(&"cannot be shown beforehand; it is in the journal afterwards. Your policy can refuse all of this: hatch = \"refuse\".");
+        text.line(&"");
+    }
     let powers = powers(grant);
     if powers.is_empty() {
         text.line(&"None of this amounts to root on a node.");
@@ -74,7 +80,11 @@ pub fn plugin(inspection: &Inspection, origin: &str, paint: Paint) -> Safe {
         for power in &powers {
             text.line(&safe!("  - {}", power));
         }
-        text.line(&"can make that node do anything. Nothing outside of this is done, and every step is shown before.");
+        if manifest.has_hatch() {
+            text.line(&"can make that node do anything. Nothing outside of this is done, and every step is shown before, but what it does live.");
+        } else {
+            text.line(&"can make that node do anything. Nothing outside of this is done, and every step is shown before.");
+        }
     }
     text
 }
@@ -151,7 +161,7 @@ const RUN_BY_ROOT: [(&str, &str); 16] = [
 pub fn powers(grant: &Grant) -> Vec<Safe> {
     let mut powers = Vec::new();
     let acts = |kind: &str| grant.actions.iter().any(|action| action == kind);
-    if acts("file") || acts("copy-tree") || acts("directory") || acts("mount") {
+    if acts("file") || acts("call") || acts("copy-tree") || acts("directory") || acts("mount") {
         for prefix in &grant.write {
             let inside = |folder: &str| arcus_plan::pattern::is_under(prefix, folder) || arcus_plan::pattern::is_under(folder, prefix);
             if let Some((folder, why)) = RUN_BY_ROOT.into_iter().find(|(folder, _)| inside(folder)) {
@@ -165,7 +175,7 @@ pub fn powers(grant: &Grant) -> Vec<Safe> {
     if acts("package") && !grant.packages.is_empty() {
         powers.push(safe!("install {} (packages bring scripts that run as root)", words(&grant.packages)));
     }
-    if acts("command") || acts("job") {
+    if acts("command") || acts("job") || acts("call") {
         for command in &grant.command {
             powers.push(safe!("run {} (as root)", argv(&command.argv)));
         }
@@ -214,6 +224,17 @@ mod tests {
     #[test]
     fn everything_that_is_asked_for_is_shown() {
         insta::assert_snapshot!(plugin(&inspection(), "./x.wasm", Paint::new(false)).as_str());
+    }
+
+    #[test]
+    fn what_runs_live_is_said_as_such_and_is_root_by_what_it_may_run_and_write() {
+        let mut live = inspection();
+        live.manifest.grant.actions = vec!["call".into()];
+        let text = plugin(&live, "./x.wasm", Paint::new(false));
+        for words in ["It runs live on nodes with the roles gateway", "cannot be shown beforehand", "run /usr/bin/x set <address> \"two words\" (as root)", "write below /etc/keepalived", "but what it does live."] {
+            assert!(text.as_str().contains(words), "{words:?} is not in\n{}", text.as_str());
+        }
+        assert!(change("0.0.9", &inspection().manifest.grant, &live, Paint::new(false)).as_str().contains("+ grant.actions = \"call\""));
     }
 
     #[test]

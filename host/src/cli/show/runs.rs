@@ -60,6 +60,10 @@ fn row(entry: &Entry, paint: Paint) -> Vec<Safe> {
             };
             vec![word(at), painted, word(node), step(plugin, id), Safe::of(&Foreign::line(detail))]
         }
+        Entry::Live { plugin, step: id, node, what, end, at } => {
+            let done = if end.is_empty() { safe!("{}", Foreign::line(what)) } else { safe!("{}: {}", Foreign::line(what), Foreign::line(end)) };
+            vec![word(at), paint.dim(if end.is_empty() { "live" } else { "lived" }), word(node), step(plugin, id), done]
+        }
         Entry::Decided { run, plugin, step: id, node, as_seen, at } => {
             vec![word(at), paint.cyan("decided"), word(node), step(plugin, id), safe!("{}, open since run {}", Foreign::word(as_seen), Foreign::word(run))]
         }

@@ -76,6 +76,7 @@ fn state(refusal: &Refusal) -> &'static str {
         Refusal::NotPinned => "not pinned",
         Refusal::OtherThanPinned(_) => "not as pinned",
         Refusal::LockEdited(_) => "arcus.lock was edited",
+        Refusal::Hatch => "refused by your policy",
         Refusal::NotApproved(_) => "not approved",
         Refusal::Unknown(_) => "unknown",
     }
