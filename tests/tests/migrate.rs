@@ -315,7 +315,8 @@ os.setxattr('tenant/1/2', 'user.a', b'b'); os.chown('tenant/1/3', 1234, 4321)";
         }
         if self.is_served() {
             self.on(SERVER, "! mountpoint -q /grdata && [ \"$(cat /etc/exports)\" = \"$(printf '/opt/rainbond/etc/tools *(rw,sync,no_subtree_check)\\n/grdata *(rw,sync,no_root_squash,no_subtree_check)')\" ]")?;
-            self.on(COMPUTE, "findmnt -n -o FSTYPE,SOURCE /grdata | grep -q '^nfs4 *10.95.0.11:/grdata' && grep -q '^10.95.0.11:/grdata /grdata nfs rw 0 0' /etc/fstab")?;
+            // In the words of the cluster file: what fstab said before the switch nobody knows any more.
+            self.on(COMPUTE, "findmnt -n -o FSTYPE,SOURCE /grdata | grep -q '^nfs4 *10.95.0.11:/grdata' && grep -q '^10.95.0.11:/grdata /grdata nfs vers=4.1,.*,_netdev 0 0$' /etc/fstab && ! grep -q noauto /etc/fstab && [ \"$(grep -c grdata /etc/fstab)\" = 1 ]")?;
         } else {
             self.on(COMPUTE, "findmnt -n -o SOURCE /grdata | grep -q ':/*old$' && grep -q ':/old /grdata glusterfs.*_netdev 0 0' /etc/fstab && ! grep -q noauto /etc/fstab || { findmnt /grdata; cat /etc/fstab; exit 1; }")?;
         }

@@ -207,7 +207,7 @@ impl Share<'_> {
         let failing = self.failing();
         let planned = self.checkout.run(&["plan"], LIMIT);
         self.on(SERVER, "rmdir /srv/grdata && mv /srv/aside /srv/grdata && exportfs -ra && exportfs -f")?;
-        verified.says("it is mounted, but cannot be read")?;
+        verified.says("it is mounted, but cannot be read")?.says("Put back what the server exported, then `arcus verify`")?;
         let failing = failing?;
         ensure!(["mounted@manage01", "mounted@compute01"].iter().all(|check| failing.iter().any(|name| name == check)), "{failing:?}");
         // What is in use is not mounted anew because of it.

@@ -112,10 +112,15 @@ fn mounted(cluster: &Cluster<Config>, share: &Share, path: &str, mounts: &[Mount
     match directory {
         Some(Known(Some(_))) => passed(format!("{} version {} from {}", found.fstype, share.version, found.source)),
         // It hangs in the table of mounts, and whoever looks into it gets an error: a stale handle.
-        Some(Unknown(problem)) => failed(format!("it is mounted, but cannot be read: {}", problem.message)),
-        Some(Known(None)) => failed("it is mounted, but cannot be read"),
+        Some(Unknown(problem)) => failed(format!("it is mounted, but cannot be read: {}. {}", problem.message, stale(path))),
+        Some(Known(None)) => failed(format!("it is mounted, but cannot be read. {}", stale(path))),
         None => failed("it is mounted, but the server does not answer: whoever looks into it waits"),
     }
+}
+
+/// What to do about a stale handle.
+fn stale(path: &str) -> String {
+    format!("Put back what the server exported, then `arcus verify`; if that is gone for good, stop who uses it here, `umount -l {path}`, and `arcus apply`")
 }
 
 fn noted(share: &Share, path: &str, mounts: &[Mounted]) -> Finding {

@@ -72,11 +72,13 @@ pub fn soak(moving: &Moving<'_>, bounds: &Bounds) -> Result<()> {
     let mut soak = Soak { moving, began, until, killed: Vec::new(), seen: BTreeSet::new(), runs: 0, digest };
     soak.say(&format!("{} files; {} minutes", bounds.files, bounds.minutes));
     let mut whole = 0;
-    // What is left out the first time because it is so already comes again in the second.
-    while soak.has_time() {
+    // Two fifths of the time each, so that a short one sees something of everything. What is left out the first time because it is so
+    // already comes again in the second.
+    let part = |fifths: u32| began + (until - began) / 5 * fifths;
+    while Instant::now() < part(4) {
         let before = soak.killed.len();
-        soak.whole(Way::There)?;
-        soak.whole(Way::Back)?;
+        soak.whole(Way::There, part(2))?;
+        soak.whole(Way::Back, part(4))?;
         whole += 1;
         if soak.killed.len() == before {
             break;
@@ -110,10 +112,10 @@ impl Soak<'_> {
         self.killed.iter().filter(|entry| entry.starts_with(way.name())).count()
     }
 
-    /// All the way, killed at whatever no run was killed at before.
-    fn whole(&mut self, way: Way) -> Result<()> {
+    /// All the way, killed at whatever no run was killed at before, as long as it has its share of the time.
+    fn whole(&mut self, way: Way, share: Instant) -> Result<()> {
         loop {
-            let at = |soak: &Self, entry: &String| soak.has_time() && !soak.seen.contains(entry);
+            let at = |soak: &Self, entry: &String| Instant::now() < share && !soak.seen.contains(entry);
             match self.run(way, at)? {
                 End::Killed(entries) => self.told(way, &entries)?,
                 End::Through => break,
