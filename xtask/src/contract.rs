@@ -18,6 +18,7 @@ pub fn generate(root: &Path, check: bool) -> Result<()> {
     published::check(&root.join("wit"))?;
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(root.join("wit")).context("wit/ does not parse")?;
+    documented(&resolve)?;
     put(&root.join("docs/contract.md"), &page::of(&resolve, package)?, check)?;
     put(&root.join("docs/manifest.md"), &manifest::page(root)?, check)?;
     let mut lib = String::from(
@@ -37,6 +38,29 @@ pub fn generate(root: &Path, check: bool) -> Result<()> {
     }
     lib.push_str("}\n");
     put(&root.join("sdk/contract/src/lib.rs"), &lib, check)
+}
+
+/// Every type has words of its own; and every field and case, but of types that are told in one sentence.
+fn documented(resolve: &Resolve) -> Result<()> {
+    for (_, ty) in &resolve.types {
+        let Some(name) = &ty.name else { continue };
+        let parts: Vec<(&str, &Docs)> = match &ty.kind {
+            TypeDefKind::Record(record) => record.fields.iter().map(|field| (field.name.as_str(), &field.docs)).collect(),
+            TypeDefKind::Variant(variant) => variant.cases.iter().map(|case| (case.name.as_str(), &case.docs)).collect(),
+            TypeDefKind::Enum(cases) => cases.cases.iter().map(|case| (case.name.as_str(), &case.docs)).collect(),
+            // Borrowed words of another interface.
+            TypeDefKind::Type(_) => continue,
+            _ => vec![],
+        };
+        if ty.docs.contents.is_none() {
+            bail!("wit/: {name} is not documented");
+        }
+        let silent: Vec<&str> = parts.iter().filter(|(_, docs)| docs.contents.is_none()).map(|(part, _)| *part).collect();
+        if !silent.is_empty() && silent.len() < parts.len() {
+            bail!("wit/: of {name} these are not documented: {}", silent.join(", "));
+        }
+    }
+    Ok(())
 }
 
 fn put(path: &Path, text: &str, check: bool) -> Result<()> {
@@ -240,6 +264,18 @@ fn ident(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_without_words_is_refused() {
+        let told = |fields: &str| {
+            let mut resolve = Resolve::default();
+            resolve.push_str("x.wit", &format!("package a:b; interface i {{ /// One.\n record r {{ {fields} }} }}")).unwrap();
+            documented(&resolve).map_err(|error| error.to_string())
+        };
+        assert_eq!(told("a: u8, b: u8"), Ok(()));
+        assert_eq!(told("/// Bytes.\n a: u8, /// Seconds.\n b: u8"), Ok(()));
+        assert_eq!(told("/// Bytes.\n a: u8, b: u8"), Err("wit/: of r these are not documented: b".into()));
+    }
 
     #[test]
     fn what_is_generated_is_up_to_date() {

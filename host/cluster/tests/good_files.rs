@@ -270,7 +270,7 @@ fn the_template_is_sound_once_addresses_are_filled_in() {
             .iter()
             .map(|one| one.code.as_str())
             .collect::<Vec<_>>(),
-        ["cluster.example-address"; 8]
+        ["cluster.example-address"]
     );
     // What it offers in comments is sound too.
     let uncommented = text

@@ -145,11 +145,13 @@ fn unfit(version: &str) -> Option<String> {
     (major >= 8 && !version.contains("MariaDB")).then(|| format!("the database is MySQL {version}, whose words the installer does not know"))
 }
 
+const SEAL: &str = "let only root read the files that the installer wrote passwords into";
+
 /// What the installer left readable is closed right after it.
 pub fn seal(cluster: &Cluster<Config>, seat: &Seat<'_>, init: &Planned, plan: &mut Plan) {
     let node = seat.node;
     if seat.stage != Stage::Done {
-        plan.later("seal", node, "the installer wrote its files", &["command"]).after([init]);
+        plan.later("seal", node, "the installer wrote its files", &["command"]).title(SEAL).after([init]);
         return;
     }
     let seen = cluster.ask_many([node], files());
@@ -159,7 +161,7 @@ pub fn seal(cluster: &Cluster<Config>, seat: &Seat<'_>, init: &Planned, plan: &m
     }
     plan.command("seal", node, ["chmod", "0600"].into_iter().chain(there))
         .until(EXPOSED.map(|path| probe::file(path).on(node)), "only root reads what the installer wrote passwords into", 5)
-        .title("let only root read the files that the installer wrote passwords into")
+        .title(SEAL)
         .after([init]);
 }
 

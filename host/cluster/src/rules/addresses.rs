@@ -207,25 +207,28 @@ fn twice<K: Hash + Eq>(
     found
 }
 
-/// Addresses of the example (RFC 5737) were not filled in.
+/// Addresses of the example (RFC 5737) were not filled in: one finding, however many.
 pub fn example(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
-    let found = sketch.nodes.iter().filter(
-        |node| matches!(node.address, Some(IpAddr::V4(ip)) if ip.octets()[..3] == [192, 0, 2]),
-    );
-    found
-        .map(|node| {
-            let at = pointer::join(&node.pointer, "address");
-            sketch
-                .file
-                .diagnose(
-                    "cluster.example-address",
-                    &at,
-                    "this address is for examples only, no machine has it",
-                )
-                .help("write the address of your machine")
-                .warning()
-        })
-        .collect()
+    let mut found = sketch
+        .nodes
+        .iter()
+        .filter(|node| matches!(node.address, Some(IpAddr::V4(ip)) if ip.octets()[..3] == [192, 0, 2]))
+        .map(|node| pointer::join(&node.pointer, "address"));
+    let Some(first) = found.next() else {
+        return Vec::new();
+    };
+    let finding = sketch
+        .file
+        .diagnose(
+            "cluster.example-address",
+            &first,
+            "this address is for examples only, no machine has it",
+        )
+        .help("write the addresses of your machines")
+        .warning();
+    vec![found.fold(finding, |finding, at| {
+        finding.related(Some(sketch.file.span(&at)), "nor this")
+    })]
 }
 
 /// The virtual address is not that of a node.
