@@ -27,6 +27,13 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Users come in here: it holds the address, or the one that its keepalived was told to hold before.
+    fn serves(&self, address: &str) -> bool {
+        let text = self.file.known().and_then(Option::as_ref).map(FileFact::text).unwrap_or_default();
+        let shared = |cidr: &String| cidr.split('/').next().is_some_and(|own| own == address || vrid::in_file(&text, own).is_some());
+        self.interfaces.known().into_iter().flatten().flat_map(|interface| &interface.addresses).any(shared)
+    }
+
     /// It runs, and will be restarted to read this.
     fn restarts(&self, text: &str, program: Option<String>) -> bool {
         let is = |look: &Look<Option<FileFact>>, wanted: &str| look.is_known_and(|file| file.as_ref().is_some_and(|file| file.text() == wanted));
@@ -131,7 +138,7 @@ fn group(cluster: &Cluster<Config>, ring: &Ring, taken: Option<u8>, plan: &mut P
 
     let program = ring.check.as_ref().map(|check| check.program());
     let files = conf::read_at_start(config, ring);
-    let holders = gates.holders(ring);
+    let serves = |node: &Node| gates.at(node).serves(&ring.address());
     let mut prepared = Vec::new();
     for (member, interface) in ring.members.iter().zip(&named) {
         let node = member.node;
@@ -149,22 +156,21 @@ fn group(cluster: &Cluster<Config>, ring: &Ring, taken: Option<u8>, plan: &mut P
         let text = interface.known().map(|interface| conf::text(cluster, ring, member, interface, vrid)).unwrap_or_default();
         let configured = plan.file("configure", node, conf::file(text.clone())).after(&before).known(interface);
         before.push(configured);
-        let blackout = holders.iter().any(|holder| holder.name == node.name) && gates.at(node).restarts(&text, program.clone());
+        let blackout = serves(node) && gates.at(node).restarts(&text, program.clone());
         prepared.push((member, before, blackout));
     }
     // Whoever holds the address comes last.
-    prepared.sort_by_key(|(member, ..)| holders.iter().any(|holder| holder.name == member.node.name));
+    prepared.sort_by_key(|(member, ..)| serves(member.node));
     let interfaces = probe::interfaces().on_each(ring.nodes());
     let mut running: Vec<Planned> = Vec::new();
     for (member, before, blackout) in prepared {
-        let is_holder = holders.iter().any(|holder| holder.name == member.node.name);
         let mut step = plan
             .service("run", member.node, conf::UNIT)
             .newer_than(files.iter().copied())
             .after(&before)
             .group(ring.id("keepalived"))
             .until(interfaces.clone(), format!("a {} holds {}", ring.member(), ring.address()), 20);
-        if is_holder {
+        if serves(member.node) {
             // The order in a group is that of the plan among those that are ready; this makes it wait for the others to be.
             step = step.after(&running);
         }

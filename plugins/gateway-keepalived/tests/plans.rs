@@ -261,6 +261,19 @@ fn a_group_by_hand_keeps_its_number() {
 }
 
 #[test]
+fn another_address_takes_the_old_one_from_its_users_last_and_only_with_a_yes_to_that() {
+    let mut lab = converged(ha());
+    lab.fixture().config = r#"{"vip": "10.99.0.101/24"}"#.into();
+    let runs: Vec<_> = steps(&lab).into_iter().filter(|step| step.id.starts_with("run:")).collect();
+    let ids: Vec<&str> = runs.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(ids, ["run:manage02", "run:manage03", "run:manage01"]);
+    for step in &runs {
+        assert_eq!(step.disrupts == [Disruption::Blackout], step.id == "run:manage01", "{}", step.id);
+    }
+    assert!(["run:manage02", "run:manage03"].iter().all(|other| runs[2].after.contains(&(*other).to_owned())), "{:?}", runs[2].after);
+}
+
+#[test]
 fn the_holder_is_restarted_last_and_only_with_a_yes_to_the_blackout() {
     let mut lab = converged(ha());
     assert_eq!(holders(&lab.world()), ["manage01"]);
