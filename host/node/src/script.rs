@@ -157,7 +157,7 @@ pub fn render(batch: &Batch, layout: &Layout, nonce: &str) -> Result<Script, Pro
     text.extend_from_slice(b"finish() { bye; d= Q=; printf '@%s e 0 0 0\\n\\n' \"$N\" >&3; exit 0; }\narcus() {\n");
     text.extend_from_slice(
         format!(
-            "N={nonce} S={state} RUN={run_folder} F={fstab} E={epoch} RUNID={run} d= Q= RUNNING= BESIDE= COUNT=0\n\
+            "N={nonce} S={state} RUN={run_folder} F={fstab} E={epoch} RUNID={run} d= Q= ME= RUNNING= BESIDE= COUNT=0\n\
              [ \"${{1-}}\" = \"$N\" ] || exit 64\n\
              exec 3>&1 4<&0\n\
              set -u\numask 077\ncd / || exit 72\n\

@@ -48,7 +48,7 @@ above() {
 shut() {
   STICKY=$1 BAD=; shift
   UP=$(stat -L -c '%u %a %n' -- "$@" 2>&1) || { BAD=$UP; return 1; }
-  ME=$(id -u)
+  ME=${ME:-$(id -u)}
   each_line "$UP" only_ours
   [ -z "$BAD" ]
 }

@@ -1,8 +1,13 @@
-# find_live LINE, find_noted LINE: of /proc/self/mounts and fstab; the last, and the first, for the target $te.
+# find_live LINE, find_noted LINE: of mountinfo and fstab; the last, and the first, for the target $te. What is live has its root, and behind
+# a dash, after as many optional fields as there are, its type and source.
 find_live() {
   # shellcheck disable=SC2086
   set -f; set -- $1; set +f
-  if [ "${2-}" = "$te" ]; then ls=$1 lt=$3; fi
+  if [ "${5-}" = "$te" ]; then
+    lr=$4; shift 6
+    while [ "${1--}" != - ]; do shift; done
+    lt=$2 ls=$3
+  fi
 }
 find_noted() {
   case $1 in '#'*) return ;; esac
@@ -10,15 +15,9 @@ find_noted() {
   set -f; set -- $1; set +f
   if [ "${2-}" = "$te" ]; then fs=$1 fl="$1 $2 ${3-} ${4-}"; fi
 }
-find_root() {
-  # shellcheck disable=SC2086
-  set -f; set -- $1; set +f
-  if [ "${5-}" = "$te" ]; then lr=$4; fi
-}
 stand() {
   ls='' lt='' fs='' fl='' lr=''
-  each_line "$(cat /proc/self/mountinfo)" find_root
-  each_line "$(cat /proc/self/mounts)" find_live
+  each_line "$(cat /proc/self/mountinfo)" find_live
   if [ -e "$F" ]; then each_line "$(cat "$F")" find_noted; fi
 }
 

@@ -28,7 +28,7 @@ refused() { W=refused C=$1 M=$2 X=${3:-1}; return 1; }
 
 # fence: compares epochs, and keeps ours when it is higher.
 fence() {
-  if ! mkdir -p -m 0700 "$S/steps" 2>"$o" || ! { : >>"$S/guard"; } 2>>"$o"; then
+  if ! { [ -d "$S/steps" ] || mkdir -p -m 0700 "$S/steps" 2>"$o"; } || ! { : >>"$S/guard"; } 2>>"$o"; then
     x=$(cat "$o")
     printf '@%s f 1 0 %s\n%s\n' "$N" "${#x}" "$x" >&3; exit 0
   fi
