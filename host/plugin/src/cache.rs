@@ -18,15 +18,15 @@ use std::{
 };
 
 use arcus_component::Anatomy;
+use blake3::Hasher;
 use cap_std::{
     ambient_authority,
     fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::private::exposed;
 
-const MAGIC: &[u8; 16] = b"arcus-compiled-3";
+const MAGIC: &[u8; 16] = b"arcus-compiled-4";
 /// The end of an entry, after code and anatomy: how long the latter is, the magic word, and the seal of all before.
 const TRAILER: usize = 8 + MAGIC.len() + SEAL;
 const SEAL: usize = 32;
@@ -150,7 +150,7 @@ impl Cache {
                 seal.update(part);
                 file.write_all(part)?;
             }
-            file.write_all(&seal.finalize())?;
+            file.write_all(seal.finalize().as_bytes())?;
             self.dir.rename(&name, &self.dir, key)
         })();
         if written.is_err() {
@@ -176,8 +176,10 @@ impl Cache {
 }
 
 /// Over the name as well: one entry in another's place is as wrong as a flipped bit. What is in it is still to be added.
-fn seal(key: &str) -> Sha256 {
-    Sha256::new().chain_update(key).chain_update([0])
+fn seal(key: &str) -> Hasher {
+    let mut seal = Hasher::new();
+    seal.update(key.as_bytes()).update(&[0]);
+    seal
 }
 
 /// What belongs to the code in a file, if all of it is as it was sealed. Read in pieces.
@@ -195,7 +197,9 @@ fn anatomy(file: &File, size: u64, key: &str) -> std::io::Result<Option<Anatomy>
     loop {
         match left.read(&mut piece)? {
             0 => break,
-            read => seal.update(&piece[..read]),
+            read => {
+                seal.update(&piece[..read]);
+            }
         }
     }
     let mut anatomy = vec![0; usize::try_from(length).unwrap_or_default()];
@@ -203,5 +207,5 @@ fn anatomy(file: &File, size: u64, key: &str) -> std::io::Result<Option<Anatomy>
     seal.update(&anatomy);
     seal.update(sealed);
     // Only what is whole is looked into.
-    Ok((seal.finalize()[..] == *expected).then(|| postcard::from_bytes(&anatomy).ok()).flatten())
+    Ok((seal.finalize().as_bytes()[..] == *expected).then(|| postcard::from_bytes(&anatomy).ok()).flatten())
 }
