@@ -7,7 +7,8 @@ use arcus_cluster::{Cluster, Concern, Diagnostic, File, Use};
 use arcus_contract::handoffs::{Handed, Input, PlatformDemand};
 use arcus_contract::types::Problem;
 use arcus_plan::manifest::{self, Manifest};
-use arcus_plugin::{Embedded, Failure, LoadError, Plugin, Sandbox, Source};
+use arcus_plan::vet::{Denial, handed as vet};
+use arcus_plugin::{Embedded, Export, Failure, LoadError, Plugin, Sandbox, Source};
 use futures::future::join_all;
 
 use crate::fault::{Fault, Kind, Trouble};
@@ -102,12 +103,16 @@ impl Cast {
 
     /// Demands first, then offers: both from the file alone, so that all plans can be made at once.
     async fn hand_over(&mut self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
-        let mut found = Findings { file, diagnostics: vec![], troubles: vec![] };
+        let mut found = Findings { file, diagnostics: vec![], troubles: vec![], denied: false };
+        let nodes: Vec<_> = cluster.nodes.iter().map(|member| member.node.clone()).collect();
         let mut handed = Handed { demands: no_demands(), storage: vec![], network: None, gateway: None, others: vec![] };
         for role in &self.roles {
             if role.plugin.manifest().concern == manifest::Concern::Platform {
                 match role.plugin.demands(&role.input).await {
-                    Ok(demands) => handed.demands = demands,
+                    Ok(demands) => {
+                        found.deny(Export::Demands, vet::demands(role.plugin.manifest(), &nodes, &demands));
+                        handed.demands = demands;
+                    }
                     Err(failure) => found.add(role, failure),
                 }
             }
@@ -127,16 +132,23 @@ impl Cast {
                     Ok(offer) => {
                         let name = role.plugin.name();
                         let name = name.strip_prefix("storage-").unwrap_or(name).to_owned();
+                        found.deny(Export::OfferStorage, vet::storage(role.plugin.manifest(), &nodes, &offer));
                         handed.storage.push((name, offer));
                     }
                     Err(failure) => found.add(role, failure),
                 },
                 manifest::Concern::Network => match role.plugin.offer_network(&role.input).await {
-                    Ok(offer) => handed.network = Some(offer),
+                    Ok(offer) => {
+                        found.deny(Export::OfferNetwork, vet::network(role.plugin.manifest(), &offer));
+                        handed.network = Some(offer);
+                    }
                     Err(failure) => found.add(role, failure),
                 },
                 manifest::Concern::Gateway => match role.plugin.offer_gateway(&role.input).await {
-                    Ok(offer) => handed.gateway = Some(offer),
+                    Ok(offer) => {
+                        found.deny(Export::OfferGateway, vet::gateway(role.plugin.manifest(), &offer));
+                        handed.gateway = Some(offer);
+                    }
                     Err(failure) => found.add(role, failure),
                 },
                 _ => {}
@@ -160,9 +172,21 @@ struct Findings<'a> {
     file: &'a File,
     diagnostics: Vec<Diagnostic>,
     troubles: Vec<Trouble>,
+    /// Of what was handed over, something goes beyond a grant.
+    denied: bool,
 }
 
 impl Findings<'_> {
+    /// Others act by what is handed over, so it is held against the grant of whoever says it.
+    fn deny(&mut self, export: Export, checked: Result<(), Vec<Denial>>) {
+        for denial in checked.err().into_iter().flatten() {
+            self.denied |= denial.permission.is_some();
+            let mut trouble = Trouble::from(denial);
+            trouble.message = format!("{} (in what its `{export}` returned)", trouble.message);
+            self.troubles.push(trouble);
+        }
+    }
+
     fn add(&mut self, role: &Role, failure: Failure) {
         match failure {
             Failure::Problems(problems) => {
@@ -181,7 +205,8 @@ impl Findings<'_> {
         if self.diagnostics.is_empty() && self.troubles.is_empty() {
             return Ok(());
         }
-        Err(Fault { kind: Kind::Input, troubles: self.troubles, diagnostics: self.diagnostics })
+        let kind = if self.denied { Kind::Denied } else { Kind::Input };
+        Err(Fault { kind, troubles: self.troubles, diagnostics: self.diagnostics })
     }
 }
 

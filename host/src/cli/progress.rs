@@ -211,6 +211,9 @@ struct Active {
 /// Where there are no rows, a long step is told of this often.
 const TELL_EVERY: Duration = Duration::from_secs(15);
 
+/// A plugin warns this often; what it has to say beyond that is not for people.
+const WARNINGS: usize = 20;
+
 /// What is going on.
 struct Board {
     paint: Paint,
@@ -219,6 +222,8 @@ struct Board {
     nodes: BTreeMap<String, Vec<Active>>,
     lines: VecDeque<Safe>,
     dropped: usize,
+    /// How often each plugin warned.
+    warned: BTreeMap<String, usize>,
     phase: &'static str,
     since: Instant,
     round: Option<(usize, usize)>,
@@ -240,6 +245,7 @@ impl Board {
             nodes: BTreeMap::new(),
             lines: VecDeque::new(),
             dropped: 0,
+            warned: BTreeMap::new(),
             phase: "look",
             since: Instant::now(),
             round: None,
@@ -293,7 +299,19 @@ impl Board {
             Event::Log { plugin, level, message } => {
                 let line = safe!("{}: {}", Foreign::word(&plugin), Foreign::line(&message));
                 match level {
-                    arcus_plugin::Level::Warn => self.say(clock, paint.yellow(line)),
+                    arcus_plugin::Level::Warn => {
+                        let times = self.warned.entry(plugin.clone()).or_default();
+                        *times += 1;
+                        match *times {
+                            ..=WARNINGS => self.say(clock, paint.yellow(line)),
+                            times => {
+                                tracing::warn!(target: "arcus::plugin", "{}", line.as_str());
+                                if times == WARNINGS + 1 {
+                                    self.say(clock, paint.yellow(safe!("{}: more than {} warnings; with `-v` all of them", Foreign::word(&plugin), WARNINGS)));
+                                }
+                            }
+                        }
+                    }
                     _ => tracing::debug!(target: "arcus::plugin", "{}", line.as_str()),
                 }
             }
@@ -484,6 +502,16 @@ mod tests {
         insta::assert_snapshot!(text(&board.drain()));
         let seen = &board.witnessed;
         assert_eq!((seen.performed, seen.failed, seen.unknown, seen.missing.len(), seen.detached.len()), (2, 1, 1, 1, 1));
+    }
+
+    #[test]
+    fn a_plugin_that_warns_without_end_does_not_fill_the_terminal() {
+        let warning = |plugin: &str| Event::Log { plugin: plugin.into(), level: arcus_plugin::Level::Warn, message: "all is well".into() };
+        let (mut board, _) = told(false, (0..1000).map(|_| warning("one")).chain([warning("other")]).collect());
+        let lines = board.drain();
+        assert_eq!(lines.len(), WARNINGS + 2, "{}", text(&lines));
+        let shown = text(&lines);
+        assert!(shown.contains("one: more than 20 warnings") && shown.contains("other: all is well"), "{shown}");
     }
 
     #[test]
