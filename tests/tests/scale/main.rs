@@ -42,6 +42,7 @@ fn a_cluster_grows_and_shrinks() -> Result<()> {
     scenes.play("a second manager that fails half-way is forgotten by the first, with all its keys", || life.one_to_two_fails());
     scenes.play("a third one that fails is taken out, while two go on; status says half-way", || life.two_to_three_fails());
     scenes.play("three managers, verified, and what was kept before", || life.three());
+    scenes.play("members of etcd that are down are what status opens with", || life.down());
     scenes.play("a compute node and a gateway come at the same time, and touch nobody else", || life.two_more());
     scenes.play("what the file does not name is told in every plan, fails verify, and is left alone", || life.unlisted());
     scenes.play("a manager left out, an even number of them, another role: refused with what to do", || life.refused());
@@ -298,6 +299,28 @@ impl Life<'_> {
         Ok(())
     }
 
+    /// One of three members is down, and then two.
+    fn down(&self) -> Result<()> {
+        let opens = |words: &str| {
+            let status = self.operator.run(&["status"], LOOK)?.code(0)?;
+            let first = status.stdout.lines().next().unwrap_or_default().to_owned();
+            ensure!(first.contains(words), "status opens with {first:?}");
+            Ok(())
+        };
+        self.sh("manage03", "systemctl stop etcd")?;
+        let one = opens("etcd of manage03 does not answer: 2 of 3 members do, and 0 more may fail: `systemctl start etcd` on manage03");
+        self.sh("manage02", "systemctl stop etcd")?;
+        let two = opens("etcd has no majority of its 3 members");
+        let planned = self.operator.run(&["plan"], LOOK);
+        for node in ["manage02", "manage03"] {
+            self.sh(node, "systemctl start etcd")?;
+        }
+        one.and(two)?;
+        planned?.says("rainbond.no-majority")?.never_says("try how fast its disk is")?;
+        wait_until("a majority", Duration::from_secs(30), || Ok(self.sh("manage01", &format!("{ETCD} endpoint health")).is_ok()))?;
+        self.operator.run(&["verify"], LIMIT)?.code(0).map(drop)
+    }
+
     fn with_file(&self, change: impl FnOnce() -> Result<()>, act: impl FnOnce() -> Result<()>) -> Result<()> {
         let text = self.operator.text()?;
         let done = change().and_then(|()| act());
@@ -327,6 +350,12 @@ impl Life<'_> {
             ended.says("put it back").map(drop)
         };
         self.with_file(|| self.strike("manage03"), leaves)?;
+        // The first one is missed by what the others are members of, and the others are not half an init.
+        self.with_file(|| self.strike("manage01"), || {
+            let ended = self.operator.run(&["plan"], LOOK)?.code(3)?.says("rainbond.first-left-out")?.says("manage02 and manage03 take part in a living etcd with 10.99.0.11")?;
+            ended.never_says("rm -rf")?;
+            self.operator.run(&["status"], LOOK)?.says("the manager that Rainbond was installed from is missing in the file").map(drop)
+        })?;
         self.with_file(
             || self.strike("manage03").and_then(|()| self.operator.replace(", time-sync, manager-count]", ", time-sync]")),
             || self.operator.run(&["validate"], LOOK)?.code(3)?.says("cluster.manager-count")?.says("make it 1 or 3").map(drop),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use arcus_contract::checks::{Drill, Fault as DrillFault};
 use arcus_contract::facts::{Fact, Os, Probe};
 use arcus_node::{Batch, Change, ConnectError, DrillNote, Ended, LockFact, LockOwner, Look, Outcome, Report, Seen, Simulated, TimerFact};
 
@@ -39,6 +40,10 @@ fn perform(machine: &mut Machine, batch: &Batch) -> Report {
             Change::LockRelease { .. } => machine.owner = None,
             Change::ForgetDrill { run } if machine.note.as_ref().is_some_and(|note| note.run == *run) => machine.note = None,
             Change::Service { name, actions } => machine.done.push(format!("{actions:?} {name}")),
+            Change::Arm { id, after_s, argv } => machine.done.push(format!("in {after_s} s by {id}: {}", argv.join(" "))),
+            // Each is one script on the node, which sets its timer first.
+            Change::HoldDown { unit, id, for_s } => machine.done.push(format!("hold {unit} for {for_s} s by {id}")),
+            Change::Isolate { interface, for_s, .. } => machine.done.push(format!("cut {interface} for {for_s} s")),
             Change::Disarm { id } => {
                 machine.timers.clear();
                 machine.done.push(format!("disarm {id}"));
@@ -197,4 +202,32 @@ async fn a_drill_is_refused_before_anything_is_touched() {
     assert_eq!(code(options(Some("nobody"), &["blackout"])).await, "drill.unknown-vantage");
     assert_eq!(code(options(Some("c1"), &["blackout"])).await, "drill.none", "no plugin offers any");
     assert!(ground.engine.holder().await.unwrap().is_none());
+}
+
+/// Stops, holds down or cuts off something on m1, seen by nobody.
+fn a_drill(fault: DrillFault) -> Drill {
+    let text = |text: &str| text.to_owned();
+    Drill { id: text("vip-x"), title: text("x"), fault, watches: vec![], recovers: vec![], heals: vec![] }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_a_fault_back_is_on_the_node_before_the_fault() {
+    let (node, unit) = ("m1".to_owned(), "x.service".to_owned());
+    let faults = [
+        (DrillFault::Stop((node.clone(), unit.clone())), vec!["in 30 s by drill-vip-x: systemctl start x.service", "[Stop] x.service"]),
+        (DrillFault::Kill((node.clone(), unit.clone())), vec!["hold x.service for 30 s by drill-vip-x"]),
+        (DrillFault::Isolate((node.clone(), 9)), vec!["cut eth0 for 9 s"]),
+    ];
+    for (fault, wanted) in faults {
+        let ground = Ground::new(|_| {}).await;
+        let drill = a_drill(fault);
+        let held = ground.engine.take_lock("r1", "drill").await.unwrap();
+        let (word, ..) = super::strike::parts(&drill.fault);
+        let what = if word == "isolate" { "eth0" } else { unit.as_str() };
+        let note = DrillNote { what: Some(what.into()), ..note(word) };
+        ground.engine.strike(&drill, &note, None, &held.fence()).await.unwrap();
+        assert_eq!(ground.done("m1"), wanted, "{word}");
+        assert!(super::strike::restores_after(&drill).is_some_and(|seconds| seconds > 0), "{word}");
+        held.release().await;
+    }
 }
