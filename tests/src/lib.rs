@@ -7,7 +7,9 @@ mod outside;
 pub mod page;
 mod picture;
 mod program;
+mod relaxed;
 mod scenes;
+mod stages;
 pub mod uml;
 
 use std::path::PathBuf;
@@ -21,7 +23,9 @@ pub use component::with_manifest;
 pub use outside::outside;
 pub use picture::{Allowed, Difference, Picture, unexplained};
 pub use program::{Ended, Running};
+pub use relaxed::relaxed;
 pub use scenes::Scenes;
+pub use stages::staged;
 
 /// The top of the workspace.
 #[must_use]
@@ -48,8 +52,8 @@ pub fn component(folder: &str) -> Result<PathBuf> {
     let out = root().join("target/tests").join(folder.replace('/', "-")).with_extension("wasm");
     std::fs::create_dir_all(out.parent().context("no folder")?)?;
     let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(root()).args(["run", "--quiet", "--package", "xtask", "--", "component"]).arg(root().join(folder)).arg(&out);
-    Running::start(format!("building {folder}"), &mut cargo)?.end(std::time::Duration::from_secs(400))?.code(0)?;
+    cargo.current_dir(root()).args(["run", "--package", "xtask", "--", "component"]).arg(root().join(folder)).arg(&out);
+    Running::start(format!("building {folder}"), &mut cargo)?.built()?.code(0)?;
     Ok(out)
 }
 

@@ -2,14 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::{Running, arcus, root};
-
-/// Most of it is compiling the SDK, which takes a minute where nothing else is done.
-const LIMIT: Duration = Duration::from_secs(1200);
 
 /// A plugin of `examples/plugins`, by its author's commands: its own tests, `arcus plugin build`, `arcus plugin test`. Its component.
 ///
@@ -23,7 +19,7 @@ pub fn outside(name: &str) -> Result<PathBuf> {
         command.current_dir(&folder).args(words).stdin(Stdio::null()).env("NO_COLOR", "1").env_remove("RUSTFLAGS");
         // What cargo builds is shared by all authors of the tests: most of it is the SDK.
         command.env("CARGO_TARGET_DIR", root().join("target/tests/author")).env("XDG_CACHE_HOME", root().join("target/tests/cache"));
-        Running::start(format!("{name}: {}", words.join(" ")), &mut command)?.end(LIMIT)?.code(0)
+        Running::start(format!("{name}: {}", words.join(" ")), &mut command)?.built()?.code(0)
     };
     let cargo = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
     run(cargo, &["test", "--offline"])?;

@@ -10,6 +10,11 @@ use anyhow::{Context, Result, bail, ensure};
 use arcus_lab::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 
+/// What cargo says while another build has its lock.
+const WAITS: &str = "Blocking waiting for file lock";
+/// How long a build may say nothing: the slowest crate, on a machine that builds something else as well.
+const SILENT: Duration = Duration::from_secs(900);
+
 /// It runs. Dropped, it is killed.
 pub struct Running {
     name: String,
@@ -123,6 +128,27 @@ impl Running {
         self.end(Duration::from_secs(5))
     }
 
+    /// Waits for the end of a build by cargo, for as long as it comes on. A wait for another build is none of its own time.
+    ///
+    /// # Errors
+    /// When it neither ends nor says anything; it is killed then.
+    pub fn built(self) -> Result<Ended> {
+        self.goes_on(SILENT)
+    }
+
+    fn goes_on(mut self, silent: Duration) -> Result<Ended> {
+        let mut heard = (0, Instant::now());
+        while self.child.try_wait()?.is_none() {
+            let lines = self.lines();
+            if lines.len() > heard.0 || lines.last().is_some_and(|line| line.contains(WAITS)) {
+                heard = (lines.len(), Instant::now());
+            }
+            ensure!(heard.1.elapsed() < silent, "`{}` has said nothing for {} s:\n{}", self.name, silent.as_secs(), lines.join("\n"));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.end(Duration::from_secs(5))
+    }
+
     /// Waits for its end.
     ///
     /// # Errors
@@ -182,5 +208,22 @@ impl Ended {
     pub fn never_says(self, words: &str) -> Result<Self> {
         ensure!(!self.stdout.contains(words) && !self.stderr.contains(words), "`{}` says what it must not", self.name);
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Result<Ended> {
+        Running::start("a build".into(), Command::new("sh").args(["-c", line]))?.goes_on(Duration::from_secs(2))
+    }
+
+    #[test]
+    fn a_build_has_time_while_it_comes_on_or_waits_for_another() {
+        run("for n in 1 2 3 4 5; do echo Compiling $n >&2; sleep 0.6; done").unwrap().code(0).unwrap();
+        run("echo '    Blocking waiting for file lock on build directory' >&2; sleep 3; echo Finished >&2").unwrap().code(0).unwrap();
+        let error = run("echo Compiling one >&2; sleep 20").unwrap_err().to_string();
+        assert!(error.contains("has said nothing") && error.contains("Compiling one"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
 //! Flannel on five real nodes on one segment: from bare machines to packets that pods of different nodes exchange; what else is there
 //! or is asked for is refused before anything is changed; every piece that breaks is seen, also where the platform's own check is content.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{World, nodes_of, wait_until};
-use arcus_tests::{Allowed, Checkout, Picture, bare, root, unexplained};
+use arcus_tests::{Allowed, Checkout, Picture, bare, root, staged, unexplained};
 use serde_json::Value;
 
 const PLUGIN: &str = "network-flannel";
@@ -19,12 +19,7 @@ fn flannel_from_bare_nodes_to_packets_between_pods() -> Result<()> {
     let file = root().join("examples/flannel/cluster.yaml");
     let world = bare(&nodes_of(&file)?, |options| options)?;
     let life = Life { world: &world, operator: Checkout::new(&world, &file)? };
-    for (what, stage) in STAGES {
-        let began = Instant::now();
-        eprintln!("== {what}");
-        stage(&life).with_context(|| format!("stage: {what}"))?;
-        eprintln!("   ({:.1} s)", began.elapsed().as_secs_f32());
-    }
+    staged(&life, STAGES)?;
     world.stop()
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{World, wait_until};
-use arcus_tests::{Checkout, Running, example, ha};
+use arcus_tests::{Checkout, Running, example, ha, staged};
 use rustix::process::Signal;
 use survives::{gateways, history};
 
@@ -31,12 +31,7 @@ const INIT: &str = "begin   install Rainbond 5.1 on its first node";
 fn whatever_befalls_an_apply_the_next_goes_on() -> Result<()> {
     let world = ha(|options| options.knob("init-seconds", "15\n"))?;
     let life = Life { world: &world, one: Checkout::new(&world, &example())?, other: Checkout::new(&world, &example())? };
-    for (what, stage) in STAGES {
-        let began = Instant::now();
-        eprintln!("== {what}");
-        stage(&life).with_context(|| format!("stage: {what}"))?;
-        eprintln!("   ({:.1} s)", began.elapsed().as_secs_f32());
-    }
+    staged(&life, STAGES)?;
     world.stop()
 }
 
