@@ -7,6 +7,9 @@ use arcus_engine::{Fault, Kind};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+/// Name of the file that pins the nodes' host keys, beside the cluster file.
+pub const KNOWN_HOSTS: &str = "known_hosts";
+
 /// A folder and the name of the cluster file in it.
 pub struct Folder {
     /// The folder.

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::cli::environment::Environment;
-use crate::cli::folder::Folder;
-use crate::cli::ssh::KNOWN_HOSTS;
+use crate::cli::folder::{Folder, KNOWN_HOSTS};
 
 /// The largest that is read.
 const LARGEST: u64 = 4 << 20;

@@ -18,6 +18,7 @@ mod interrupt;
 mod login;
 mod met;
 mod paint;
+mod policy;
 mod progress;
 mod registries;
 mod safe;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::cli::Context;
 use crate::cli::environment::Environment;
-use crate::cli::verbs::plugin::policy;
+use crate::cli::policy::policy;
 
 /// Largest file of logins.
 const MAX_SIZE: u64 = 1 << 20;

@@ -7,13 +7,10 @@ use arcus_engine::{Fault, Kind};
 use arcus_node::{KnownHosts, Layout, Ssh, Transport};
 
 use crate::cli::Context;
-use crate::cli::folder::Folder;
+use crate::cli::folder::{Folder, KNOWN_HOSTS};
 use crate::cli::met::Met;
 use crate::cli::trust::endpoints;
 use crate::cli::{login, met};
-
-/// Name of the file of pins, beside the cluster file.
-pub const KNOWN_HOSTS: &str = "known_hosts";
 
 /// SSH to the nodes of a cluster. Connects to nobody yet.
 ///

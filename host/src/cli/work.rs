@@ -12,8 +12,9 @@ use crate::cli::Context;
 use crate::cli::environment::host;
 use crate::cli::folder::Folder;
 use crate::cli::foreign::Foreign;
+use crate::cli::policy::policy;
 use crate::cli::progress::{Progress, Witnessed};
-use crate::cli::verbs::plugin::{ask_for_approvals, policy};
+use crate::cli::verbs::plugin::ask_for_approvals;
 use crate::cli::{bindings, interrupt, ssh};
 use crate::safe;
 

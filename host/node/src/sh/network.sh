@@ -1,3 +1,4 @@
+# What `ip`, `ss` and `lsblk` print, one piece each.
 interfaces() {
   if ! command -v ip >/dev/null; then say "$1" 127 ''; return; fi
   x=$(ip addr show 2>&1); say "$1" $? "$x"

@@ -15,7 +15,6 @@ mod test;
 mod update;
 
 pub use approve::ask as ask_for_approvals;
-pub use signed::policy;
 
 use arcus_engine::{Fault, Kind, Trouble};
 use arcus_plugin::{Inspection, embedded};
