@@ -9,6 +9,7 @@ mod picture;
 mod program;
 mod relaxed;
 mod scenes;
+mod sshd;
 mod stages;
 pub mod uml;
 
@@ -25,6 +26,7 @@ pub use picture::{Allowed, Difference, Picture, unexplained};
 pub use program::{Ended, Running};
 pub use relaxed::relaxed;
 pub use scenes::Scenes;
+pub use sshd::Sshd;
 pub use stages::staged;
 
 /// The top of the workspace.

@@ -44,14 +44,19 @@ impl Desk {
         fs::write(self.path("project").join(name), text).context(name.to_owned())
     }
 
-    /// The binary in the folder, for people.
-    pub fn shown(&self, words: &[&str]) -> Result<Ended> {
+    /// The binary in the folder.
+    pub fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(arcus()?);
         let tools = std::env::var_os("PATH").unwrap_or_default();
         command.current_dir(self.path("project")).env_clear().env("PATH", tools).env("HOME", self.path("home")).env("LANG", "C.UTF-8");
         command.env("XDG_CACHE_HOME", root().join("target/tests/cache")).env("ARCUS_SECRET_EXDB", SECRET);
         command.args(words).stdin(Stdio::null());
-        Running::start(words.join(" "), &mut command)?.end(Duration::from_secs(200))
+        Ok(command)
+    }
+
+    /// The same, for people.
+    pub fn shown(&self, words: &[&str]) -> Result<Ended> {
+        Running::start(words.join(" "), &mut self.command(words)?)?.end(Duration::from_secs(200))
     }
 
     /// The same, and what it printed as JSON.
