@@ -2,6 +2,8 @@
 //! No node is there: what a plugin may not do is refused before any node is asked.
 
 mod plugins {
+    pub mod doors;
+    pub mod living;
     pub mod registry;
     pub mod shelves;
 }
@@ -16,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, root, with_manifest};
 use plugins::registry::{self, Market};
+use plugins::{doors, living};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(240);
@@ -113,7 +116,7 @@ fn json(ended: &Ended) -> Result<Value> {
 struct Broken(&'static str, &'static str, i32, &'static str, &'static [&'static str]);
 
 /// The same for the page on attacks: what it tries, and what stops it.
-const ATTACKS: [(&str, &str, &str); 22] = [
+const ATTACKS: [(&str, &str, &str); 30] = [
     ("trap", "it panics", "the sandbox: a call ends, and nothing else"),
     ("hang", "it never ends", "10 s of processor time for a call"),
     ("memory", "it takes all memory", "64 MiB for a call"),
@@ -133,14 +136,22 @@ const ATTACKS: [(&str, &str, &str); 22] = [
     ("shell", "a piece of shell in the hole", "what fills a hole is a plain word; no shell sees it"),
     ("secret", "a secret that it was not granted", "secrets by name, each granted"),
     ("milestone", "it says for another plugin that the address answers", "milestones of the contract belong to their concern"),
-    ("call", "live access to a node", "there is none in this Arcus: such a step is denied, and a component that imports it is not loaded"),
+    ("call", "live access to a node", "its grant, before the plan is shown; what it may do where that is granted: below"),
     ("key", "it wants to read root's private key", "the content is private whatever is granted"),
     ("global", "it wants to read the passwords in the installer's `global.sh`", "the content is private whatever is granted"),
+    ("carry", "it has a private key carried to where it may read", "what is private goes nowhere that is not; the same for a folder that is copied"),
+    ("bind", "it has the whole node shown below where it may write", "what a mount shows of the node itself must be its to write"),
+    ("forged", "it tells the others to mount a folder of root's, as the shared one", "what is handed over is held against its own grant: others act by it"),
+    ("echo", "a program that it feeds a secret prints it", "what nodes say is shown, and kept in the journal, without the values of secrets"),
+    ("read-back", "it reads a secret from where it put it", "plugins are answered without the values of secrets"),
+    ("otherwise", "it plans something else each time: a saved plan", "a saved plan is compared, and what is not the same is not done"),
+    ("otherwise-later", "it plans something else each time: in the middle of an apply", "what was approved is done, and nothing else"),
+    ("more", "it adds a step when the others are done", "what was approved is done, and nothing else"),
 ];
 
 const PAGE: &str = "docs/attacks.md";
 
-const BROKEN: [Broken; 22] = [
+const BROKEN: [Broken; 25] = [
     Broken("trap", "plan", 1, "plugin.trap", &["`lifecycle.plan`", "the shelf fell on one"]),
     Broken("hang", "plan", 1, "plugin.hang", &["`lifecycle.plan`", "time"]),
     Broken("memory", "plan", 1, "plugin.memory", &["`lifecycle.plan`", "memory"]),
@@ -162,9 +173,13 @@ const BROKEN: [Broken; 22] = [
     Broken("shell", "plan", 7, "plugin.denied", &["$(reboot)"]),
     Broken("secret", "plan", 7, "plugin.denied", &["exdb"]),
     Broken("milestone", "plan", 1, "plugin.contract-broken", &["vip.answering"]),
-    Broken("call", "plan", 1, "plugin.contract-broken", &["hatch"]),
+    Broken("call", "plan", 7, "plugin.denied", &["it may not do a call"]),
     Broken("key", "plan", 7, "node.denied", &["/root/.ssh/id_rsa"]),
     Broken("global", "plan", 7, "node.denied", &["global.sh"]),
+    // What would reach further by way of others.
+    Broken("carry", "plan", 1, "plugin.contract-broken", &["/root/.ssh/id_rsa", "one"]),
+    Broken("bind", "plan", 7, "plugin.denied", &["it may not write /"]),
+    Broken("forged", "validate", 7, "plugin.denied", &["/root", "storage.offer"]),
 ];
 
 #[test]
@@ -449,10 +464,55 @@ fn what_a_broken_plugin_did_is_told_with_its_name() {
             Ok(())
         });
     }
+    scenes.play("flood", || {
+        rows.push(flood(&hostile)?);
+        Ok(())
+    });
     scenes.play("the page on attacks says so", || page("| Attack | What stops it | What is said |\n|---|---|---|\n", &rows));
     scenes.play("one that is good", || good(&hostile));
     scenes.play("one that is no plugin", || no_plugin(&hostile));
     scenes.end();
+}
+
+#[test]
+fn what_is_no_plugin_or_hands_over_no_values_is_told_as_that() {
+    let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
+    let mut scenes = Scenes::default();
+    let (mut files, mut values) = (Vec::new(), Vec::new());
+    scenes.play("files", || doors::refused(&hostile, &mut files));
+    scenes.play("the page on attacks says so of files", || page("| A file that … | What stops it | What is said |\n|---|---|---|\n", &files));
+    scenes.play("values", || doors::returned(&mut values));
+    scenes.play("the page on attacks says so of values", || page("| It returns … | What stops it | What is said |\n|---|---|---|\n", &values));
+    scenes.end();
+}
+
+#[test]
+fn what_a_plugin_tries_by_way_of_a_node_comes_to_nothing() {
+    let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
+    let mut scenes = Scenes::default();
+    let mut rows = Vec::new();
+    let mut keep = |row: Result<String>| row.map(|row| rows.push(row));
+    scenes.play("echo", || keep(living::echoes(&hostile)));
+    scenes.play("read-back", || keep(living::reads_back(&hostile)));
+    scenes.play("otherwise", || living::plans_otherwise(&hostile)?.into_iter().try_for_each(|row| keep(Ok(row))));
+    scenes.play("more", || keep(living::adds_a_step(&hostile)));
+    scenes.play("the page on attacks says so", || page("| Attack, with a node | What stops it | What is said |\n|---|---|---|\n", &rows));
+    scenes.end();
+}
+
+/// It logs without end, for the operator to see nothing else. It is not refused, as it does no more than that.
+fn flood(hostile: &Path) -> Result<String> {
+    let desk = Desk::approved(hostile, "flood")?;
+    let shown = desk.shown(&["plan"])?.code(4)?;
+    let said: Vec<&str> = shown.stderr.lines().filter(|line| line.contains("storage-hostile: ")).collect();
+    ensure!(said.len() == 21 && said.iter().all(|line| line.len() < 1000), "{} lines:\n{}", said.len(), shown.stderr);
+    let last = said.last().context("nothing was said")?;
+    let words = last.split_once("storage-hostile: ").context("no words")?.1;
+    // Who wants all of them has them, up to a limit.
+    let all = desk.shown(&["plan", "-v"])?.code(4)?;
+    let lines = all.stderr.lines().filter(|line| line.contains("all is well")).count();
+    ensure!((990..=1010).contains(&lines) && all.stderr.contains("2000 more lines were dropped"), "{lines} lines");
+    Ok(format!("| it logs without end, so that nothing else is seen | 1,000 lines of 4 KiB for a call; 20 of them are shown | {words} |"))
 }
 
 /// A line of the page. Long numbers depend on the build.

@@ -68,6 +68,34 @@ impl Plugin for Hostile {
                 let call = Call { name: "live".into(), args: "{}".into(), nodes: vec![node.name.clone()] };
                 plan.action("live", node, "does what it likes", Action::Call(call), 5).until([probe::query("look", []).on(node)], "it did", 5);
             }
+            "flood" => {
+                for number in 0..3_000 {
+                    warn(format!("{number} {}", "all is well ".repeat(5_000)));
+                }
+            }
+            "carry" => {
+                plan.file("carry", node, file("/srv/hostile/key").from_node(node, "/root/.ssh/id_rsa"));
+            }
+            "bind" => {
+                plan.mount("show", node, arcus_sdk::bind("/", "/srv/hostile/all"));
+            }
+            "echo" => {
+                plan.command("tell", node, ["tee", "/srv/hostile/no/such"]).stdin(text![secret("pass")]).until([probe::query("look", []).on(node)], "it is told", 5);
+            }
+            "read-back" => {
+                plan.file("keep-pass", node, file("/srv/hostile/pass").content(text![secret("pass")]).mode(0o600));
+                if let Known(Some(found)) = cluster.ask_one(node, probe::content("/srv/hostile/pass", 1000)) {
+                    return Err(problem("hostile.read", format!("it reads {}", String::from_utf8_lossy(&found.content))).help("none: that was the attack"));
+                }
+            }
+            "otherwise" => {
+                then(cluster, plan, None);
+                if let Known(said) = cluster.ask_one(node, probe::query("other-each-time", [])) {
+                    let name = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+                    plan.file("fill", node, file(format!("/srv/hostile/{name}")).content("x\n")).of(&name);
+                }
+            }
+            "more" => then(cluster, plan, Some("unannounced")),
             "key" => answered(&cluster.ask_one(node, probe::content("/root/.ssh/id_rsa", 1000)))?,
             "global" => answered(&cluster.ask_one(node, probe::content("/opt/rainbond/rainbond-ansible/scripts/installer/global.sh", 1000)))?,
             "outside" => {
@@ -93,6 +121,7 @@ impl Plugin for Hostile {
         Goals::new()
             .on("make", |_, _| met())
             .on("live", |_, _| met())
+            .on("tell", |_, _| unmet("nobody was told"))
             .on("run", |_, case| panic!("no verdict on {}", case.node()?.name))
             .on("wipe", |_, _| met())
     }
@@ -111,8 +140,21 @@ impl Plugin for Hostile {
 }
 
 impl Storage for Hostile {
-    fn offer(_: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
+    fn offer(cluster: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
+        if cluster.config.mode == "forged" {
+            return Ok(StorageOffer { source: "/root".into(), fstype: "none".into(), options: vec!["bind".into()], local: vec![] });
+        }
         Ok(StorageOffer { source: "none".into(), fstype: "none".into(), options: vec![], local: vec![] })
+    }
+}
+
+/// What is told only when the first file is there: for there to be another round.
+fn then(cluster: &Cluster<Config>, plan: &mut Plan, verb: Option<&str>) {
+    let node = &cluster.nodes[0];
+    if let Known(None) = cluster.ask_one(node, probe::file("/srv/hostile/file")) {
+        plan.later("then", node, "its file is not there yet", &["file"]);
+    } else if let Some(verb) = verb {
+        plan.file(verb, node, file("/srv/hostile/more").content("x\n"));
     }
 }
 

@@ -1,14 +1,12 @@
 //! A node that is somebody else's by now, or never was a node: a real sshd, with what they like in the place of a shell; and what is no sshd.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
-use arcus_tests::{Scenes, page};
+use anyhow::{Result, ensure};
+use arcus_tests::{Scenes, Sshd, page};
 use serde_json::Value;
 
 use super::desk::{Desk, obeyed};
@@ -46,64 +44,11 @@ pub fn play(scenes: &mut Scenes, rows: &mut Vec<String>) {
     scenes.play("a good one that has escapes in what it says of itself", escapes);
 }
 
-/// An sshd of this test, on this machine, with its own root's keys.
-struct Sshd {
-    folder: tempfile::TempDir,
-    port: u16,
-    child: Child,
-}
-
-impl Sshd {
-    /// Runs this for whatever is asked, after `prepare` in its own view of the file systems.
-    fn start(shell: &str, prepare: &str) -> Result<Self> {
-        let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
-        let at = |name: &str| folder.path().join(name);
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        for name in ["host", "key"] {
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(at(name)).status()?;
-            ensure!(made.success(), "this test needs ssh-keygen (apt-get install openssh-client)");
-        }
-        fs::copy(at("key.pub"), at("authorized_keys"))?;
-        let mut config = format!(
-            "ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nUseDNS no\nStrictModes no\nPermitRootLogin yes\nHostKey {}\nAuthorizedKeysFile {}\n",
-            at("host").display(),
-            at("authorized_keys").display()
-        );
-        if !shell.is_empty() {
-            fs::write(at("shell"), format!("#!/bin/sh\n{shell}\n"))?;
-            fs::set_permissions(at("shell"), fs::Permissions::from_mode(0o755))?;
-            config += &format!("ForceCommand {}\n", at("shell").display());
-        }
-        fs::write(at("config"), config)?;
-        let script = format!("set -e; cd \"$1\"; mount --make-rprivate /; mount -t tmpfs tmpfs /run; mkdir /run/sshd; {prepare}\nexec /usr/sbin/sshd -D -E log -f config");
-        let child = Command::new("unshare").args(["-m", "sh", "-c", &script, "_"]).arg(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("this test needs unshare of util-linux")?;
-        let sshd = Self { folder, port, child };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(begun.elapsed() < Duration::from_secs(30), "sshd does not start: this test needs root and /usr/sbin/sshd (apt-get install openssh-server)");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(sshd)
-    }
-
-    /// An operator who trusts it.
-    fn desk(&self) -> Result<Desk> {
-        let desk = desk(self.port)?;
-        let pin = fs::read_to_string(self.folder.path().join("host.pub"))?;
-        desk.write("known_hosts", &format!("[127.0.0.1]:{} {pin}", self.port))?;
-        Ok(desk)
-    }
-
-    fn key(&self) -> String {
-        self.folder.path().join("key").display().to_string()
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// An operator who trusts it.
+fn trusting(sshd: &Sshd) -> Result<Desk> {
+    let desk = desk(sshd.port)?;
+    desk.write("known_hosts", &sshd.pin()?)?;
+    Ok(desk)
 }
 
 /// One node at this port, and two where nobody listens.
@@ -148,7 +93,7 @@ fn told(desk: &Desk, key: &str, code: &str) -> Result<Value> {
 fn harmed(Harm(what, stopped, shell, code): &Harm) -> Result<String> {
     let shell = if shell.contains("$n") { format!("{NONCE}{shell}") } else { (*shell).to_owned() };
     let sshd = Sshd::start(&shell, "")?;
-    let trouble = told(&sshd.desk()?, &sshd.key(), code)?;
+    let trouble = told(&trusting(&sshd)?, &sshd.key(), code)?;
     Ok(row(what, stopped, &trouble, sshd.port))
 }
 
@@ -177,7 +122,7 @@ fn no_sshd(&(what, endless): &(&str, bool)) -> Result<String> {
 fn escapes() -> Result<()> {
     let release = "printf 'ID=\"debian\\033[2J\\033]0;all is well\\007\"\\nVERSION_ID=\"12\\342\\200\\256\"\\nPRETTY_NAME=x\\n' >release; mount --bind release \"$(readlink -f /etc/os-release)\"";
     let sshd = Sshd::start("", release)?;
-    let desk = sshd.desk()?;
+    let desk = trusting(&sshd)?;
     let key = sshd.key();
     let shown = desk.shown(&["--identity", &key, "--no-agent", "preflight"])?;
     let text = format!("{}{}", shown.stdout, shown.stderr);
