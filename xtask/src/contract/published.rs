@@ -126,7 +126,7 @@ mod tests {
             let mut files = today.clone();
             let (_, text) = files.iter_mut().find(|(path, _)| path.ends_with(file)).unwrap();
             assert!(text.contains(from), "{file} no longer has {from:?}");
-            *text = text.replace(from, to);
+            *text = text.replacen(from, to, 1);
             files
         };
         for (what, file, from, to) in [
