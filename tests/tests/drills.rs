@@ -39,13 +39,25 @@ fn every_fault_is_borne_measured_and_taken_back() -> Result<()> {
 
 /// What takes its time, and what differs from the above by how the node is lost alone.
 #[test]
-#[ignore = "four minutes: cargo xtask test --long"]
+#[ignore = "ten minutes: cargo xtask test --long"]
 fn the_other_ways_to_lose_a_node() -> Result<()> {
     on_a_whole_cluster(|scene, scenes| {
         scenes.play("a storage node without power while another writes", || scene.storage_without_power());
         scenes.play("the first manager cut off", || scene.manager_cut_off());
+        for (drill, node, is_there) in UNATTENDED {
+            scenes.play(&format!("killed in the middle of {drill}, and nobody comes: the node restores itself"), || scene.killed_and_left_alone(drill, node, is_there));
+        }
     })
 }
+
+/// Drills whose node mends itself, the node, and what is so on it while the fault lasts.
+const UNATTENDED: [(&str, &str, &str); 5] = [
+    ("vip-stop", "manage01", "! systemctl -q is-active keepalived"),
+    ("vip-isolate", "manage01", "ip link show eth0 | grep -q 'state DOWN'"),
+    ("gateway-kill", "manage01", "! systemctl -q is-active rbd-gateway"),
+    ("storage-isolate", "storage01", "ip link show eth0 | grep -q 'state DOWN'"),
+    ("manager-isolate", "manage01", "ip link show eth0 | grep -q 'state DOWN'"),
+];
 
 /// Plays scenes on nodes that were made a cluster, with somebody at their power switches.
 fn on_a_whole_cluster(play: impl FnOnce(&Scene<'_>, &mut Scenes)) -> Result<()> {
@@ -267,6 +279,20 @@ impl Scene<'_> {
         let ended = self.operator.run(&["apply", "--yes"], APPLY)?.code(0)?;
         ended.says("taken back: the drill storage-isolate on storage01")?;
         self.operator.run(&["verify"], DRILLS)?.code(0)?;
+        self.nothing_is_left()
+    }
+
+    fn killed_and_left_alone(&self, drill: &str, node: &str, is_there: &str) -> Result<()> {
+        let fault = || Ok(self.sh(node, is_there).is_ok());
+        self.killed(&[drill], fault)?;
+        ensure!(fault()?, "the fault of {drill} ended with the program");
+        wait_until("the node to mend itself", SOON, || Ok(!fault()?))?;
+        wait_until("nothing that waits on the node", SOON, || Ok(self.sh(node, "! systemctl list-timers --all --plain | grep arcus").is_ok()))?;
+        // All is as before, and the note alone tells of it: taken away by the next command.
+        self.operator.run(&["drill", "back"], SOON)?.code(0)?.says(&format!("taken back: {drill} on {node}"))?;
+        // Sessions between nodes come back in their own time.
+        wait_until("everything to verify", SOON, || Ok(self.operator.run(&["verify"], DRILLS)?.code(0).is_ok()))?;
+        ensure!(self.holders()? == ["manage01"], "{:?}", self.holders()?);
         self.nothing_is_left()
     }
 
