@@ -5,8 +5,8 @@ use arcus_sdk::prelude::*;
 
 /// Root's folder on the share.
 pub const FOLDER: &str = "/grdata/.arcus";
-/// What makes it. Not an action that sets the owner: who owns what root makes is the question.
-const MAKE: [&str; 3] = ["mkdir", "--mode=0700", FOLDER];
+/// What makes it, unless it is there since before this mount. Not an action that sets the owner: who owns what root makes is the question.
+const MAKE: [&str; 4] = ["mkdir", "--parents", "--mode=0700", FOLDER];
 /// What locks, and makes the file for it.
 const LOCK: [&str; 5] = ["flock", "--timeout", "10", "/grdata/.arcus/lock", "true"];
 

@@ -119,7 +119,7 @@ pub fn shared<'w>(world: &'w mut World, node: &str) -> &'w mut Mounted {
 
 fn programs(world: &mut World, run: &Invocation) -> Option<Output> {
     let is_mounted = world.at(&run.node).mounts.iter().any(|mounted| mounted.live && mounted.target == "/grdata");
-    if let Some([]) = run.matches(["mkdir", "--mode=0700", FOLDER]).map(|rest| rest as &[String]) {
+    if let Some([]) = run.matches(["mkdir", "--parents", "--mode=0700", FOLDER]).map(|rest| rest as &[String]) {
         if world.memory.contains_key("root may not write") {
             return Some(run.fails(1, format!("mkdir: cannot create directory '{FOLDER}': Permission denied\n")));
         }
