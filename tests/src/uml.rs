@@ -127,9 +127,18 @@ impl<'w> Machines<'w> {
     /// # Errors
     /// When it fails, or does not end within `limit`.
     pub fn sh(&self, address: &str, line: &str, limit: Duration) -> Result<String> {
-        let mut ssh = self.world.operator("ssh");
-        ssh.args(self.world.ssh_args()).args(["-o", "ConnectTimeout=60"]).arg(format!("root@{address}")).arg(line).stdin(Stdio::null());
-        let ended = Running::start(format!("{address}: {line}"), &mut ssh)?.end(limit)?;
+        let once = || {
+            let mut ssh = self.world.operator("ssh");
+            ssh.args(self.world.ssh_args()).args(["-o", "ConnectTimeout=60"]).arg(format!("root@{address}")).arg(line).stdin(Stdio::null());
+            Running::start(format!("{address}: {line}"), &mut ssh)?.end(limit)
+        };
+        let mut ended = once()?;
+        // Nothing was run yet: on a machine that is busy a greeting may take long.
+        for _ in 0..3 {
+            if ended.status.code() == Some(255) && ended.stderr.contains("timed out during banner exchange") {
+                ended = once()?;
+            }
+        }
         if !ended.status.success() {
             bail!("on {address}: {line}: {}\n{}{}", ended.status, ended.stdout, ended.stderr);
         }
