@@ -27,6 +27,8 @@ const WRONG_GOAL: u8 = 8;
 const OVERREACHES: u8 = 9;
 /// What it does on one node depends on who answers, and that is not announced.
 const FOLLOWS_THE_LOUDEST: u8 = 10;
+/// Others are told to mount what it may not write.
+const OFFERS_TOO_MUCH: u8 = 11;
 
 /// A service `echod` on all nodes, of which the first has the others join.
 struct Echo<const FLAW: u8>;
@@ -121,6 +123,14 @@ impl<const FLAW: u8> Plugin for Echo<FLAW> {
             }
         }
         Ok(())
+    }
+}
+
+impl<const FLAW: u8> Storage for Echo<FLAW> {
+    fn offer(_: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
+        let own = FLAW == OFFERS_TOO_MUCH;
+        let (source, fstype, options) = if own { ("/root", "none", vec!["bind".into()]) } else { ("10.0.0.9:/srv", "nfs4", vec![]) };
+        Ok(StorageOffer { source: source.into(), fstype: fstype.into(), options, local: vec![] })
     }
 }
 
@@ -271,6 +281,13 @@ fn what_the_manifest_does_not_grant_is_denied() {
     let lab = Lab::<Echo<OVERREACHES>>::new(bare());
     let Err(Trouble::Denied(reasons)) = lab.plan() else { panic!("it was planned") };
     assert!(reasons.iter().any(|reason| reason.contains("/etc/passwd")), "{reasons:?}");
+}
+
+#[test]
+fn what_others_are_told_is_held_against_the_manifest() {
+    assert!(Lab::<Echo<SOUND>>::new(bare()).storage_offer().is_ok());
+    let Err(Trouble::Denied(reasons)) = Lab::<Echo<OFFERS_TOO_MUCH>>::new(bare()).storage_offer() else { panic!("it was offered") };
+    assert_eq!(reasons, ["storage-echo: it would have others mount the node's own /root, which it may not write"]);
 }
 
 #[test]

@@ -72,20 +72,24 @@ impl Sandboxed {
         settle(self.runtime.block_on(self.plugin.live(Arc::new(World), &call, LIVE)))
     }
 
-    /// What it tells the others, from the cluster file alone, as text to compare.
-    pub fn promised(&self, input: &Input) -> Called<String> {
+    /// What it tells the others, from the cluster file alone, as text to compare, and what the host would deny of it.
+    pub fn promised(&self, input: &Input) -> Called<(String, Vec<vet::Denial>)> {
         use arcus_plan::manifest::Concern;
-        let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+        let (manifest, nodes) = (self.plugin.manifest(), &input.nodes);
         self.runtime.block_on(async {
-            match self.plugin.manifest().concern {
-                Concern::Storage => settle(self.plugin.offer_storage(input).await.map(|offer| text(&offer))),
-                Concern::Network => settle(self.plugin.offer_network(input).await.map(|offer| text(&offer))),
-                Concern::Gateway => settle(self.plugin.offer_gateway(input).await.map(|offer| text(&offer))),
-                Concern::Platform => settle(self.plugin.demands(input).await.map(|demands| text(&demands))),
-                Concern::Preflight | Concern::Migration => Ok(Ok(String::new())),
+            match manifest.concern {
+                Concern::Storage => settle(self.plugin.offer_storage(input).await.map(|offer| vetted(&offer, vet::handed::storage(manifest, nodes, &offer)))),
+                Concern::Network => settle(self.plugin.offer_network(input).await.map(|offer| vetted(&offer, vet::handed::network(manifest, &offer)))),
+                Concern::Gateway => settle(self.plugin.offer_gateway(input).await.map(|offer| vetted(&offer, vet::handed::gateway(manifest, &offer)))),
+                Concern::Platform => settle(self.plugin.demands(input).await.map(|demands| vetted(&demands, vet::handed::demands(manifest, nodes, &demands)))),
+                Concern::Preflight | Concern::Migration => Ok(Ok((String::new(), vec![]))),
             }
         })
     }
+}
+
+fn vetted(said: &impl std::fmt::Debug, checked: Result<(), Vec<vet::Denial>>) -> (String, Vec<vet::Denial>) {
+    (format!("{said:?}"), checked.err().unwrap_or_default())
 }
 
 fn settle<T>(result: Result<T, Failure>) -> Called<T> {

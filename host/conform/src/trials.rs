@@ -116,8 +116,11 @@ impl Trials {
         let input = self.input();
         let (one, other) = (self.component.promised(&input).map_err(broken)?, self.component.promised(&input).map_err(broken)?);
         match (one, other) {
-            (Ok(one), Ok(other)) if one == other => Ok(()),
-            (Ok(one), Ok(other)) => Err(format!("it says one thing, then another:\n{one}\n{other}")),
+            (Ok((one, denied)), Ok((other, _))) if one == other => match denied.as_slice() {
+                [] => Ok(()),
+                denied => Err(format!("the host would refuse what it tells them:\n{}", denied.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))),
+            },
+            (Ok((one, _)), Ok((other, _))) => Err(format!("it says one thing, then another:\n{one}\n{other}")),
             (Err(problems), _) | (_, Err(problems)) => Err(format!("it refuses its section of the file: {}", told(&problems))),
         }
     }

@@ -40,7 +40,7 @@ pub fn is_private(path: &str) -> bool {
 
 /// Something a plugin may not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{plugin}: step `{step}`: {reason}")]
+#[error("{plugin}: {}{reason}", if step.is_empty() { String::new() } else { format!("step `{step}`: ") })]
 pub struct Denial {
     /// Name of the plugin.
     pub plugin: String,

@@ -314,8 +314,7 @@ impl<P: Subject> Lab<P> {
     fn planned(&self) -> Result<(Desired, Vec<Problem>), Trouble> {
         let (desired, unanswered) = self.call(|input| (self.plan)(input));
         let desired = desired.map_err(Trouble::Refused)?;
-        vet::plan(&self.fixture.manifest, &self.world.borrow().nodes, &desired)
-            .map_err(|denials| Trouble::Denied(denials.iter().map(ToString::to_string).collect()))?;
+        vet::plan(&self.fixture.manifest, &self.world.borrow().nodes, &desired).map_err(denied)?;
         Ok((desired, unanswered))
     }
 
@@ -650,12 +649,14 @@ impl<P: Plugin> Lab<P> {
 }
 
 impl<P: Storage> Lab<P> {
-    /// What the plugin offers, from the cluster file alone.
+    /// What the plugin offers, from the cluster file alone; others act by it, so it is held against the manifest.
     ///
     /// # Errors
-    /// `Refused`.
+    /// `Refused` by the plugin, `Denied` by the manifest.
     pub fn storage_offer(&self) -> Result<StorageOffer, Trouble> {
-        guest::storage_offer::<P>(self.input()).map_err(Trouble::Refused)
+        let offer = guest::storage_offer::<P>(self.input()).map_err(Trouble::Refused)?;
+        vet::handed::storage(&self.fixture.manifest, &self.world.borrow().nodes, &offer).map_err(denied)?;
+        Ok(offer)
     }
 }
 
@@ -663,9 +664,11 @@ impl<P: Network> Lab<P> {
     /// As [`Lab::storage_offer`].
     ///
     /// # Errors
-    /// `Refused`.
+    /// `Refused` by the plugin, `Denied` by the manifest.
     pub fn network_offer(&self) -> Result<NetworkOffer, Trouble> {
-        guest::network_offer::<P>(self.input()).map_err(Trouble::Refused)
+        let offer = guest::network_offer::<P>(self.input()).map_err(Trouble::Refused)?;
+        vet::handed::network(&self.fixture.manifest, &offer).map_err(denied)?;
+        Ok(offer)
     }
 }
 
@@ -673,9 +676,11 @@ impl<P: Gateway> Lab<P> {
     /// As [`Lab::storage_offer`].
     ///
     /// # Errors
-    /// `Refused`.
+    /// `Refused` by the plugin, `Denied` by the manifest.
     pub fn gateway_offer(&self) -> Result<GatewayOffer, Trouble> {
-        guest::gateway_offer::<P>(self.input()).map_err(Trouble::Refused)
+        let offer = guest::gateway_offer::<P>(self.input()).map_err(Trouble::Refused)?;
+        vet::handed::gateway(&self.fixture.manifest, &offer).map_err(denied)?;
+        Ok(offer)
     }
 }
 
@@ -683,10 +688,16 @@ impl<P: Platform> Lab<P> {
     /// As [`Lab::storage_offer`].
     ///
     /// # Errors
-    /// `Refused`.
+    /// `Refused` by the plugin, `Denied` by the manifest.
     pub fn demands(&self) -> Result<PlatformDemand, Trouble> {
-        guest::demands::<P>(self.input()).map_err(Trouble::Refused)
+        let demands = guest::demands::<P>(self.input()).map_err(Trouble::Refused)?;
+        vet::handed::demands(&self.fixture.manifest, &self.world.borrow().nodes, &demands).map_err(denied)?;
+        Ok(demands)
     }
+}
+
+fn denied(denials: Vec<vet::Denial>) -> Trouble {
+    Trouble::Denied(denials.iter().map(ToString::to_string).collect())
 }
 
 /// Runs a preflight plugin on a fixture.
