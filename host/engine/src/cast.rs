@@ -277,7 +277,7 @@ async fn load(
         sandbox.load_read(read).await
     } else {
         let plugin = embedded.iter().find(|plugin| plugin.name == name);
-        let plugin = plugin.ok_or_else(|| Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}`")))?;
+        let plugin = plugin.ok_or_else(|| Fault::new(Kind::Input, "plugin.unknown", format!("there is no plugin `{name}`")).help("`arcus plugin list` shows which there are; `arcus plugin add` adds one"))?;
         sandbox.load(Source::Embedded(*plugin)).await
     };
     let plugin = plugin.map_err(unusable)?;
@@ -318,5 +318,5 @@ fn expect_concern(plugin: &Plugin, used: &Use) -> Result<(), Fault> {
         return Ok(());
     }
     let message = format!("`{}` is a plugin for {}, not for {}", plugin.name(), plugin.manifest().concern.as_str(), used.concern);
-    Err(Fault::new(Kind::Input, "plugin.other-concern", message))
+    Err(Fault::new(Kind::Input, "plugin.other-concern", message).help(format!("name one for {} in the cluster file; `arcus plugin list` shows which there are", used.concern)))
 }

@@ -211,7 +211,7 @@ impl Engine {
         }
         if report.drills.is_empty() {
             let message = format!("no drill was run{}", if report.left_out.is_empty() { String::new() } else { format!(" ({})", report.left_out.join("; ")) });
-            return Err(Fault::new(Kind::Input, "drill.none", message));
+            return Err(Fault::new(Kind::Input, "drill.none", message).help("`arcus drill --help` tells what each needs"));
         }
         report.not_verified = unwell(&self.verify_recovered().await?);
         Ok(report)

@@ -262,7 +262,7 @@ async fn weigh(veil: &Veil, role: &Role, steps: &[Step], goals: Vec<Goal>) -> Re
     let verdicts = role.plugin.judge(&role.input, &cases, &seen).await.map_err(|error| Fault::one(Kind::Step, broken(&error)))?;
     if verdicts.len() != cases.len() {
         let message = format!("{} goals were put to {}, {} verdicts came back", cases.len(), role.plugin.name(), verdicts.len());
-        return Err(Fault::new(Kind::Step, "plugin.contract-broken", message));
+        return Err(Fault::new(Kind::Step, "plugin.contract-broken", message).help("this is a mistake in the plugin: tell its author"));
     }
     Ok(doubts.into_iter().zip(verdicts).map(|((number, doubt), verdict)| (number, (verdict, doubt))).collect())
 }

@@ -130,7 +130,7 @@ impl Vault {
         while value.chars().count() < length {
             let mut byte = [0_u8; 1];
             getrandom::fill(&mut byte)
-                .map_err(|error| Fault::new(Kind::Step, "secret.no-randomness", format!("cannot make a secret: {error}")))?;
+                .map_err(|error| Fault::new(Kind::Step, "secret.no-randomness", format!("cannot make a secret: {error}")).help("this machine's kernel gives no randomness: run Arcus on another one"))?;
             // Rejection keeps every letter equally likely.
             let bound = 256 - 256 % letters.len().clamp(1, 256);
             if usize::from(byte[0]) < bound {

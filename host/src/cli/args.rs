@@ -170,7 +170,7 @@ pub struct Trust {
     #[arg(long = "fingerprint", value_name = "NODE=FINGERPRINT")]
     pub fingerprints: Vec<String>,
     /// `host-keys`: pin whatever the nodes present, without asking
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
     pub accept: Vec<String>,
 }
 
@@ -193,7 +193,7 @@ pub struct Apply {
     #[arg(short, long)]
     pub yes: bool,
     /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout, live:PLUGIN
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// Do not verify afterwards
     #[arg(long)]
@@ -217,7 +217,7 @@ pub struct Carry {
     #[arg(short, long)]
     pub yes: bool,
     /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout, live:PLUGIN
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// Change things although many nodes cannot be reached
     #[arg(long)]
@@ -262,7 +262,7 @@ pub struct Drill {
     #[arg(long, value_name = "COMMAND")]
     pub power_hook: Option<String>,
     /// Accept that users are cut off for a moment: blackout
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// Do not ask. Does not accept a blackout
     #[arg(short, long)]
@@ -414,7 +414,7 @@ pub struct PluginUpdate {
     #[arg(value_name = "FILE|FOLDER|oci://…", value_hint = ValueHint::AnyPath)]
     pub source: Option<PathBuf>,
     /// Accept a risk: lower-version, other-source, other-key
-    #[arg(long, value_name = "RISK")]
+    #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
 }
 

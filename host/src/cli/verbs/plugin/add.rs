@@ -4,6 +4,7 @@ use std::path::Path;
 
 use arcus_cluster::Cluster;
 use arcus_engine::{Fault, Gate, Kind};
+use arcus_plan::manifest::{Concern, Manifest};
 use arcus_plugin::{Inspection, Pin};
 
 use super::source::Offered;
@@ -62,7 +63,17 @@ fn one(context: &Context, folder: &Folder, cluster: &Cluster, gate: &mut Gate, o
     write(gate, folder)?;
     console.data(grant::plugin(&inspection, &path, console.terminal().out));
     console.data(safe!("{} {} is pinned in arcus.lock, and not approved yet: `arcus plugin approve {}`", Foreign::word(&name), Foreign::word(&inspection.manifest.version), Foreign::word(&name)));
+    if let Some((section, short)) = section(&inspection.manifest) {
+        console.data(safe!("to use it, in the cluster file: `{}: {{ use: {} }}`", section, Foreign::word(short)));
+    }
     Ok(Some(super::json(&inspection, &path)))
+}
+
+/// Where the cluster file names it, and how; a plugin for preflight runs without being named.
+fn section(manifest: &Manifest) -> Option<(&'static str, &str)> {
+    let section = manifest.concern.as_str();
+    let short = manifest.name.strip_prefix(section)?.strip_prefix('-')?;
+    matches!(manifest.concern, Concern::Storage | Concern::Network | Concern::Gateway | Concern::Platform).then_some((section, short))
 }
 
 /// What later versions are compared with.
