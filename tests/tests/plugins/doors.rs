@@ -42,7 +42,8 @@ const OFFERED: [Offered; 13] = [
     Offered("is cut", BYTES, "plugin.damaged", |good| Ok(good[..good.len() / 2].to_vec())),
     Offered("has a bit flipped on the way", BYTES, "plugin.damaged", |good| {
         let mut bytes = good.to_vec();
-        bytes[9] ^= 0x40;
+        // What kind its first section is: how it is told depends on no size.
+        bytes[8] ^= 0x40;
         Ok(bytes)
     }),
     Offered("is a module without an interface", BYTES, "plugin.core-module", |_| Ok(wat::parse_str("(module)")?)),
