@@ -77,8 +77,8 @@ pub async fn measure(folder: &Path, bench: &[u8], report: &mut Report) -> Result
         }
         hashed.push(begun.elapsed() / u32::try_from(EIGHT.len())?);
     }
-    report.alone("of that: read and checked without being run", read);
-    report.alone("of that: its SHA-256", hashed);
+    report.alone("one that is not known yet: read and checked without being run", read);
+    report.alone("one that comes from outside: its SHA-256", hashed);
     Ok(all)
 }
 
