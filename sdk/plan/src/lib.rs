@@ -9,6 +9,8 @@ mod fuzz;
 pub mod likeness;
 pub mod manifest;
 pub mod pattern;
+#[cfg(test)]
+mod samples;
 pub mod sequence;
 pub mod standing;
 pub mod vet;

@@ -480,24 +480,11 @@ mod tests {
     use arcus_contract::facts::{Probe, Request};
 
     use super::*;
+    use crate::samples;
 
     fn step(id: &str, node: &str, after: &[&str]) -> Step {
-        Step {
-            id: id.into(),
-            node: node.into(),
-            about: None,
-            title: id.into(),
-            action: Action::Package(Package { name: id.into(), version: None }),
-            after: after.iter().map(|id| (*id).to_owned()).collect(),
-            needs: vec![],
-            provides: vec![],
-            group: None,
-            once: false,
-            goal: None,
-            undo: None,
-            disrupts: vec![],
-            timeout_s: 60,
-        }
+        let after = after.iter().map(|id| (*id).to_owned()).collect();
+        Step { after, ..samples::step(id, node, Action::Package(Package { name: id.into(), version: None })) }
     }
 
     fn open() -> Standing {

@@ -252,40 +252,12 @@ mod tests {
     use arcus_contract::files::{Content, File, Part};
 
     use super::*;
-
-    /// Nothing is given, and nothing is kept.
-    struct Nothing;
-
-    impl Contents for Nothing {
-        fn secret(&self, _: &str) -> Option<Vec<u8>> {
-            None
-        }
-        fn artifact(&self, _: &str) -> Option<Vec<u8>> {
-            None
-        }
-        fn node_file(&self, _: &str, _: &str) -> Option<Vec<u8>> {
-            None
-        }
-    }
+    use crate::likeness::Plain;
+    use crate::samples;
 
     fn refused(action: Action, seen: Fact) -> Problem {
-        let step = Step {
-            id: "x".into(),
-            node: "one".into(),
-            about: None,
-            title: "Do it".into(),
-            action,
-            after: vec![],
-            needs: vec![],
-            provides: vec![],
-            group: None,
-            once: false,
-            goal: None,
-            undo: None,
-            disrupts: vec![],
-            timeout_s: 60,
-        };
-        match standing(&step, &[Ok(seen)], None, &Nothing) {
+        let step = Step { title: "Do it".into(), ..samples::step("x", "one", action) };
+        match standing(&step, &[Ok(seen)], None, &Plain) {
             Standing::Refused(problem) => problem,
             other => panic!("{other:?}"),
         }
