@@ -379,7 +379,8 @@ impl Planned {
         self.change(|draft| draft.step.title = title)
     }
 
-    /// What it can put at risk; the operator accepts each apart.
+    /// What it can put at risk; the operator accepts each apart. Of data, by the name of what may be lost: say [`Planned::of`] what it is, a
+    /// volume for instance; else it is the place that the action is about, or the node.
     pub fn disrupts(self, disruption: Disruption) -> Self {
         self.change(|draft| draft.step.disrupts.push(disruption))
     }

@@ -27,7 +27,7 @@ const DECIDES: usize = 20;
 /// What the operator adds to a plain yes.
 #[derive(Debug, Clone, Default)]
 pub struct ApplyOptions {
-    /// Accepted risks: `data-loss:NODE`, `quorum`, `blackout`, `live:PLUGIN`.
+    /// Accepted risks: `data-loss:NAME`, `quorum`, `blackout`, `live:PLUGIN`.
     pub accept: Vec<String>,
     /// Change things although many nodes cannot be reached.
     pub despite_unreachable: bool,

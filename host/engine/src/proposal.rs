@@ -6,6 +6,7 @@ use arcus_contract::actions::{Action, Disruption, Step};
 use arcus_contract::facts::Fact;
 use arcus_plan::envelope::Envelope;
 use arcus_plan::likeness;
+use arcus_plan::loss::lost;
 use arcus_plan::sequence::{Item, State};
 use arcus_plan::standing::Standing;
 use arcus_plan::vet;
@@ -78,6 +79,8 @@ pub struct PlannedStep {
     pub diff: Option<Diff>,
     /// What it puts at risk.
     pub disrupts: Vec<Disruption>,
+    /// What may be lost, by its name, where data are at risk.
+    pub loses: Option<String>,
     /// Done one at a time within this group.
     pub group: Option<String>,
     /// Once per cluster.
@@ -107,6 +110,8 @@ pub struct PlannedLater {
     pub why: String,
     /// What it puts at risk.
     pub disrupts: Vec<Disruption>,
+    /// What may be lost, by its name, where data are at risk.
+    pub loses: Option<String>,
 }
 
 /// A difference, as unified text.
@@ -132,15 +137,15 @@ impl Proposal {
         self.steps.is_empty() && self.later.is_empty()
     }
 
-    /// What of this must be accepted apart from a plain yes: `data-loss:NODE`, `quorum`, `blackout`, and `live:PLUGIN` where what a yes is
-    /// said to cannot be shown.
+    /// What of this must be accepted apart from a plain yes: `data-loss:NAME` (a volume, `NODE:PATH`, or a node), `quorum`,
+    /// `blackout`, and `live:PLUGIN` where what a yes is said to cannot be shown.
     pub fn risks(&self) -> Vec<String> {
         let mut risks = Vec::new();
-        let steps = self.steps.iter().filter(|step| !step.outside_limit).map(|step| (&step.disrupts, &step.node));
-        for (disrupts, node) in steps.chain(self.later.iter().map(|later| (&later.disrupts, &later.node))) {
+        let steps = self.steps.iter().filter(|step| !step.outside_limit).map(|step| (&step.disrupts, &step.loses));
+        for (disrupts, loses) in steps.chain(self.later.iter().map(|later| (&later.disrupts, &later.loses))) {
             for risk in disrupts {
                 let word = match risk {
-                    Disruption::Data => format!("data-loss:{node}"),
+                    Disruption::Data => format!("data-loss:{}", loses.as_deref().unwrap_or_default()),
                     Disruption::Quorum => "quorum".into(),
                     Disruption::Blackout => "blackout".into(),
                 };
@@ -243,6 +248,7 @@ impl Engine {
             why: why(item, past),
             diff: self.diff(outlook, place),
             disrupts: step.disrupts.clone(),
+            loses: lost(step),
             group: step.group.clone(),
             once: step.once,
             until: step.goal.as_ref().map(|goal| goal.expect.clone()),
@@ -367,6 +373,7 @@ fn postponed(item: &Item, why: &str) -> PlannedLater {
         kinds,
         why: why.to_owned(),
         disrupts: item.step.disrupts.clone(),
+        loses: lost(&item.step),
     }
 }
 

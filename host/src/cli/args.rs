@@ -192,7 +192,7 @@ pub struct Apply {
     /// Do not ask. Approves neither what is destroyed nor a host key
     #[arg(short, long)]
     pub yes: bool,
-    /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout, live:PLUGIN
+    /// Accept a risk that the plan names: data-loss:VOLUME, quorum, blackout, live:PLUGIN
     #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// Do not verify afterwards
@@ -216,7 +216,7 @@ pub struct Carry {
     /// Do not ask. Approves nothing that is destroyed
     #[arg(short, long)]
     pub yes: bool,
-    /// Accept a risk that the plan names: data-loss:NODE, quorum, blackout, live:PLUGIN
+    /// Accept a risk that the plan names: data-loss:VOLUME, quorum, blackout, live:PLUGIN
     #[arg(long, value_name = "RISK", value_delimiter = ',')]
     pub accept: Vec<String>,
     /// Change things although many nodes cannot be reached

@@ -68,7 +68,7 @@ pub fn check_risks(accept: &[String]) -> Result<(), Fault> {
             None => matches!(word.as_str(), "quorum" | "blackout"),
         };
         if !known {
-            return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there are: data-loss:NODE, quorum, blackout, live:PLUGIN"));
+            return Err(Fault::new(Kind::Input, "cli.unknown-risk", format!("--accept {word}: there is no such risk")).help("there are: data-loss:VOLUME (or whatever else the plan says may be lost), quorum, blackout, live:PLUGIN"));
         }
     }
     Ok(())
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn risks_are_named_exactly() {
         let check = |word: &str| check_risks(&[word.to_owned()]).is_ok();
-        assert!(check("data-loss:storage01") && check("live:storage-x") && check("quorum") && check("blackout"));
+        assert!(check("data-loss:data") && check("data-loss:storage01:/srv/data") && check("live:storage-x") && check("quorum") && check("blackout"));
         assert!(!check("data-loss") && !check("data-loss:") && !check("live") && !check("all") && !check("quorum:x") && !check("host-keys"));
     }
 }

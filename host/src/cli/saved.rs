@@ -49,6 +49,8 @@ struct SavedStep {
     #[serde(default)]
     disrupts: serde_json::Value,
     #[serde(default)]
+    loses: Option<String>,
+    #[serde(default)]
     once: bool,
 }
 
@@ -216,6 +218,7 @@ mod tests {
             (&|it| it["steps"][1]["what"] = "run true".into(), "~ step storage-glusterfs/volume on storage01"),
             (&|it| it["steps"][2]["diff"]["text"] = "nothing".into(), "~ step gateway-keepalived/conf-manage01 on manage01"),
             (&|it| it["steps"][1]["disrupts"] = serde_json::json!([]), "~ step storage-glusterfs/volume on storage01"),
+            (&|it| it["steps"][1]["loses"] = "nothing".into(), "~ step storage-glusterfs/volume on storage01"),
             (&|it| it["later"] = serde_json::json!([]), "+ later platform-rainbond/up-compute01 on manage01"),
             (&|it| it["risks"] = serde_json::json!([]), "~ at risk:"),
         ] {

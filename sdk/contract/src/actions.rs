@@ -272,7 +272,8 @@ pub struct Goal {
 #[cfg_attr(feature = "host", derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower), component(enum))]
 #[repr(u8)]
 pub enum Disruption {
-    /// What is stored may be lost.
+    /// What is stored may be lost. The operator accepts it by a name: what the step's id names where that is not its node (`wipe:data`
+    /// and `wipe:data@web1` lose `data`, a volume), else the place that the action is about (`web1:/srv/data`), else the node.
     #[cfg_attr(feature = "host", component(name = "data"))]
     Data,
     /// A group may be left without a majority.

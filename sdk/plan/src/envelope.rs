@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arcus_contract::actions::{Action, Disruption, Step};
 
+use crate::loss::lost;
 use crate::vet::kind;
 
 /// The ids of a plan, with all that a yes to them covers.
@@ -22,6 +23,9 @@ struct Intent {
     /// Nodes that it runs live on. None: it does not, or it was not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     live: Option<Vec<String>>,
+    /// What of the data it may lose. None: nothing, or it was not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loses: Option<String>,
 }
 
 /// A step of a later round that nobody approved.
@@ -47,7 +51,8 @@ impl Envelope {
                     action => vec![kind(action).to_owned()],
                 };
                 let live = if let Action::Call(call) = &step.action { Some(call.nodes.clone()) } else { None };
-                let intent = Intent { node: step.node.clone(), kinds, disrupts: step.disrupts.clone(), live };
+                let loses = lost(step).filter(|_| !matches!(step.action, Action::Later(_)));
+                let intent = Intent { node: step.node.clone(), kinds, disrupts: step.disrupts.clone(), live, loses };
                 envelope.intents.insert(format!("{plugin}/{}", step.id), intent);
             }
         }
@@ -81,6 +86,32 @@ impl Envelope {
         if step.disrupts.iter().any(|risk| !intent.disrupts.contains(risk)) {
             return outside("it puts more at risk than was shown".into());
         }
+        if let (false, Some(lost), Some(shown)) = (matches!(step.action, Action::Later(_)), lost(step), &intent.loses)
+            && lost != *shown
+        {
+            return outside(format!("it may lose {lost}, shown was {shown}"));
+        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::step;
+    use arcus_contract::actions::Later;
+
+    #[test]
+    fn what_was_shown_to_be_lost_is_all_that_may_be() {
+        let wipe = |action: Action| Step { disrupts: vec![Disruption::Data], ..step("wipe:one", "one", action) };
+        let path = |path: &str| wipe(Action::Absent(path.into()));
+        let shown = [path("/srv/data")];
+        let envelope = Envelope::of([("p", shown.as_slice())]);
+        assert_eq!(envelope.covers("p", &path("/srv/data")), Ok(()));
+        assert_eq!(envelope.covers("p", &path("/srv")).unwrap_err().reason, "it may lose one:/srv, shown was one:/srv/data");
+        // Not known yet, the node as a whole was accepted.
+        let later = [wipe(Action::Later(Later { why: "it is looked at".into(), kinds: vec!["absent".into()] }))];
+        assert_eq!(Envelope::of([("p", later.as_slice())]).covers("p", &path("/srv/data")), Ok(()));
+        assert_eq!(envelope.covers("p", &later[0]), Ok(()));
     }
 }

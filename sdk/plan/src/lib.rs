@@ -7,6 +7,7 @@ pub mod envelope;
 #[cfg(test)]
 mod fuzz;
 pub mod likeness;
+pub mod loss;
 pub mod manifest;
 pub mod pattern;
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl<'a> Steps<'a> {
             self.text.line(&safe!("        {} {}", paint.dim("until:"), Foreign::line(until)));
         }
         for disrupts in &step.disrupts {
-            self.text.line(&safe!("        {}", paint.red(disruption(*disrupts, &step.node))));
+            self.text.line(&safe!("        {}", paint.red(disruption(*disrupts, step.loses.as_deref()))));
         }
         if step.outside_limit {
             self.text.line(&safe!("        {}", paint.yellow("outside --limit: it will not be done")));
@@ -190,9 +190,9 @@ fn marker(step: &PlannedStep, paint: Paint) -> Safe {
 }
 
 /// What a step puts at risk, in plain words.
-fn disruption(disruption: Disruption, node: &str) -> Safe {
+fn disruption(disruption: Disruption, loses: Option<&str>) -> Safe {
     match disruption {
-        Disruption::Data => safe!("puts data on {} at risk", Foreign::word(node)),
+        Disruption::Data => safe!("what {} holds may be lost", Foreign::word(loses.unwrap_or_default())),
         Disruption::Quorum => safe!("may leave a group without a majority"),
         Disruption::Blackout => safe!("users may be cut off for a while"),
     }
@@ -215,7 +215,7 @@ fn later(text: &mut Safe, title: &'static str, all: &[PlannedLater], proposal: &
         let why = silent.map_or_else(|| Safe::of(&Foreign::line(&one.why)), |(node, _)| safe!("{} was not reached", Foreign::word(node)));
         text.line(&safe!("      {} {}", paint.dim("why:"), why));
         for disrupts in &one.disrupts {
-            text.line(&safe!("      {}", paint.red(disruption(*disrupts, &one.node))));
+            text.line(&safe!("      {}", paint.red(disruption(*disrupts, one.loses.as_deref()))));
         }
     }
 }
@@ -236,7 +236,7 @@ fn risks(text: &mut Safe, proposal: &Proposal, paint: Paint) {
 pub fn risk_in_words(risk: &str) -> Safe {
     match risk.split_once(':') {
         Some(("live", plugin)) => safe!("--accept {}: {} runs live, and what it does then cannot be shown beforehand; it stays within what you approved of it", Foreign::word(risk), Foreign::word(plugin)),
-        Some(("data-loss", node)) => safe!("--accept {}: what is stored on {} may be lost", Foreign::word(risk), Foreign::word(node)),
+        Some(("data-loss", name)) => safe!("--accept {}: what {} holds may be lost", Foreign::word(risk), Foreign::word(name)),
         _ if risk == "quorum" => safe!("--accept quorum: a group may be left without a majority"),
         _ if risk == "blackout" => safe!("--accept blackout: users may be cut off for a while"),
         _ => safe!("--accept {}", Foreign::word(risk)),

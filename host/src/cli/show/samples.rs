@@ -17,6 +17,7 @@ fn step(plugin: &str, node: &str, id: &str, action: &str, title: &str, what: &st
         why: "first time: it is not there".into(),
         diff: None,
         disrupts: vec![],
+        loses: None,
         group: None,
         once: false,
         until: None,
@@ -48,6 +49,7 @@ pub fn proposal() -> Proposal {
             step("storage-glusterfs", "storage01", "package-storage01", "package", "Install the server", "install glusterfs-server"),
             PlannedStep {
                 disrupts: vec![Disruption::Data],
+                loses: Some("data".into()),
                 once: true,
                 until: Some("the volume is started".into()),
                 ..step("storage-glusterfs", "storage01", "volume", "command", "Create the volume data", "run gluster volume create data replica 3 arbiter 1")
@@ -73,6 +75,7 @@ pub fn proposal() -> Proposal {
             kinds: vec!["command".into()],
             why: "its id is known once it is installed".into(),
             disrupts: vec![Disruption::Quorum],
+            loses: None,
         }],
         blocked: vec![PlannedLater {
             id: "peer-storage03".into(),
@@ -82,6 +85,7 @@ pub fn proposal() -> Proposal {
             kinds: vec!["command".into()],
             why: "storage03 did not answer".into(),
             disrupts: vec![],
+            loses: None,
         }],
         refused: vec![],
         satisfied: 12,
