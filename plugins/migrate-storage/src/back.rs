@@ -47,7 +47,7 @@ fn reverse(route: &Route, seen: &Seen, plan: &mut Plan) -> Vec<Planned> {
     }
     frozen.push(plan.join("left", node, &detached));
     let copied = steps::copy(route, "back", (NEW, route.back()), true, &frozen, plan);
-    phase::write(route, Phase::Returning, &[copied], plan)
+    phase::write_next(route, Phase::Returning, &[copied], plan)
 }
 
 /// Everybody on the old storage, and no trace left.

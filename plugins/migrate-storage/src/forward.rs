@@ -3,7 +3,7 @@
 use crate::phase::{self, Phase};
 use crate::route::{NEW, OLD, Route};
 use crate::seen::Seen;
-use crate::{exports, steps};
+use crate::{exports, steps, target};
 use arcus_sdk::prelude::*;
 
 /// All that leads there, from wherever things stand.
@@ -40,9 +40,10 @@ fn whole(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
     ready.push(steps::stage(route, seen, &ready, plan));
     ready.extend(steps::old_at(route, "old", OLD, "ro", &ready, plan));
     // 2: live copy.
-    let mut before = ready.clone();
+    let mut before = vec![target::claim(route, seen, phase, &ready, plan)];
+    before.extend(ready.iter().cloned());
     if phase < Phase::Freezing {
-        before.extend(phase::write(route, Phase::Copying, &ready, plan));
+        before.extend(phase::write(route, Phase::Copying, &before, plan));
     }
     before.push(steps::copy(route, "live", (route.source(), NEW), false, &before, plan));
     // 3: freeze, as far as a node has not switched yet.
@@ -90,7 +91,7 @@ fn whole(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
     let switched: Vec<Planned> = in_turn(route, seen).into_iter().map(|member| steps::switch(route, member, &ready, plan)).collect();
     // 6: thaw. From here on the old storage is behind.
     let switched = plan.join("switched", node, &switched);
-    let noted = phase::write(route, Phase::Thawed, &[switched], plan);
+    let noted = phase::write_next(route, Phase::Thawed, &[switched], plan);
     let noted = plan.join("to-thaw", node, &noted);
     for member in &seen.members {
         steps::release(route, member, std::slice::from_ref(&noted), plan);

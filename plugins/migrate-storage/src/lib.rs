@@ -11,6 +11,7 @@ mod proof;
 mod route;
 mod seen;
 mod steps;
+mod target;
 mod users;
 
 use arcus_sdk::prelude::*;
@@ -55,6 +56,7 @@ impl Plugin for Migrate {
     fn goals() -> Goals<Config> {
         Goals::new()
             .on("quiet", shared::is_released)
+            .on("empty", target::is_empty)
             .on("seal", steps::is_sealed)
             .on("closed", exports::is_closed)
             .on("opened", exports::is_open)

@@ -77,6 +77,13 @@ impl<'a> Route<'a> {
         Ok(Route { shared, old, new, members, keepers, copier, serves: serving.is_some() })
     }
 
+    /// What the operator calls the new storage: a volume by its name.
+    pub fn target(&self) -> &str {
+        let (name, offer) = self.new;
+        let volume = offer.source.split_once(":/").map_or("", |(_, volume)| volume);
+        if offer.fstype == "glusterfs" && !volume.is_empty() { volume } else { name }
+    }
+
     /// Where the old storage is read from, on the node that copies.
     pub fn source(&self) -> &str {
         if self.serves { &self.shared.path } else { OLD }

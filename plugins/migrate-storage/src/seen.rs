@@ -3,6 +3,7 @@
 use crate::exports::{self, Line};
 use crate::phase::{self, Phase};
 use crate::route::{Config, MEMORY, Route};
+use crate::target;
 use crate::users::{self, User};
 use arcus_sdk::prelude::*;
 
@@ -29,6 +30,8 @@ pub struct Seen<'a> {
     pub export: Look<Option<Line>>,
     /// Receipts that are there: `live`, `final`, `back`.
     pub receipts: Look<Vec<&'static str>>,
+    /// Whether the new storage is the migration's, what is in it, and what of that is its own.
+    pub target: (Look<Option<FileFact>>, Look<Option<DirectoryFact>>, Look<Option<DirectoryFact>>),
     /// What the copy says it does.
     pub copying: Option<String>,
     /// Why the copy that this phase is about came to nothing.
@@ -55,11 +58,11 @@ impl<'a> Seen<'a> {
         let on_keepers = batch.each(route.keepers.iter().copied(), content(phase::path()));
         let on_copier = batch.one(
             route.copier,
-            (probe::os(), content(exports::FILE.into()), content(exports::KEPT.into()), RECEIPTS.map(|name| probe::file(receipt(name))).to_vec(), RECEIPTS.map(|name| probe::job(format!("copy-{name}:{}", route.copier.name))).to_vec()),
+            (probe::os(), content(exports::FILE.into()), content(exports::KEPT.into()), RECEIPTS.map(|name| probe::file(receipt(name))).to_vec(), RECEIPTS.map(|name| probe::job(format!("copy-{name}:{}", route.copier.name))).to_vec(), target::ask()),
         );
         let mut got = batch.send();
         let (on_members, on_units, on_keepers) = (got.take(on_members), got.take(on_units), got.take(on_keepers));
-        let (os, exported, kept, receipts, jobs) = got.take(on_copier);
+        let (os, exported, kept, receipts, jobs, target) = got.take(on_copier);
 
         let mut problems = Vec::new();
         let members = route.members.iter().map(|node| {
@@ -116,7 +119,7 @@ impl<'a> Seen<'a> {
         let due = phase.known().and_then(|phase| phase.copy());
         let of_phase = RECEIPTS.iter().zip(&jobs).find(|(name, _)| Some(**name) == due).and_then(|(_, job)| job.known()?.as_ref());
         let failed = of_phase.filter(|job| !job.running && job.status.is_some_and(|status| status != 0)).map(last_words);
-        if problems.is_empty() { Ok(Seen { members, phase, os, export, receipts, copying, failed }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Seen { members, phase, os, export, receipts, target, copying, failed }) } else { Err(problems) }
     }
 
     /// That member.

@@ -3,6 +3,7 @@
 mod common;
 
 use arcus_migrate_storage::Migrate;
+use arcus_sdk::contract::actions::Disruption;
 use arcus_sdk::contract::facts::{Holder, JobFact};
 use arcus_sdk::fake::{Fixture, Lab, Trouble};
 use common::*;
@@ -111,6 +112,79 @@ fn what_is_written_after_the_thaw_comes_back_and_a_new_start_copies_anew() {
     through(&mut again);
     assert_moved(&again, "again");
     assert_eq!(again.world().text("compute01", "/grdata/tenant/later").as_deref(), Some("later"));
+}
+
+/// The step after which the new storage is the migration's, and what it puts at risk.
+fn claim(lab: &Lab<Migrate>) -> Vec<Disruption> {
+    let steps = lab.plan().unwrap_or_else(|trouble| panic!("{trouble}")).steps;
+    steps.into_iter().find(|step| step.id == "claim:data").expect("it is claimed").disrupts
+}
+
+#[test]
+fn what_others_have_on_the_new_storage_is_removed_only_where_the_operator_gives_it_up() {
+    let mut lab = Lab::<Migrate>::new(served());
+    // Before it is mounted beside nobody knows; then it is looked at, and nothing is copied.
+    let mut elsewhere = client(VOLUME);
+    elsewhere.target = "/mnt/theirs".into();
+    lab.world().machine("compute01").mounts.push(elsewhere);
+    lab.world().write("compute01", "/mnt/theirs/photos/one", "theirs");
+    assert_eq!(claim(&lab), []);
+    match lab.converge() {
+        Err(Trouble::Failed { step, why }) => assert!(step == "empty:manage01" && why.contains("data (storage01:/data) holds one entry already, which the copy would remove"), "{step}: {why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(lab.world().text("compute01", "/mnt/theirs/photos/one").as_deref(), Some("theirs"));
+    assert!(told(&lab).starts_with("not begun"), "{}", told(&lab));
+    // Looked at, the plan says what would be lost, by its name: `--accept data-loss:data`.
+    assert_eq!(claim(&lab), [Disruption::Data]);
+    // Moved away, nothing is.
+    let theirs = lab.world().clone();
+    lab.world().remove("compute01", "/mnt/theirs/photos/one");
+    assert_eq!(claim(&lab), []);
+    through(&mut lab);
+    assert_moved(&lab, "once it was empty");
+    let mut lab = Lab::<Migrate>::new(served());
+    *lab.world() = theirs;
+    through(&mut lab);
+    assert_moved(&lab, "given up");
+    assert_eq!(lab.world().text("compute01", "/mnt/theirs/photos/one"), None);
+}
+
+#[test]
+fn what_a_volume_has_of_its_own_and_what_was_copied_before_is_nobodys() {
+    let lab = Lab::<Migrate>::new(served());
+    let mut elsewhere = client(VOLUME);
+    elsewhere.target = "/mnt/theirs".into();
+    lab.world().machine("compute01").mounts.push(elsewhere);
+    lab.world().write("compute01", "/mnt/theirs/.trashcan/internal_op/x", "its own");
+    let mut lab = lab;
+    through(&mut lab);
+    assert_moved(&lab, "with a folder of its own");
+    let lab = back(lab, "back");
+    let mut again = Lab::<Migrate>::new(served());
+    *again.world() = lab.world().clone();
+    assert_eq!(claim(&again), []);
+    through(&mut again);
+    assert_moved(&again, "again");
+    // Another volume of that name is another.
+    let mut lab = Lab::<Migrate>::new(served());
+    *lab.world() = again.world().clone();
+    lab = back(lab, "back again");
+    lab.world().write("manage01", "/var/lib/arcus-migration/target", "storage02:/data holds what a migration copies there\n");
+    let mut again = Lab::<Migrate>::new(served());
+    *again.world() = lab.world().clone();
+    assert!(matches!(again.converge(), Err(Trouble::Failed { step, .. }) if step == "empty:manage01"));
+}
+
+#[test]
+fn a_note_that_another_came_before_is_looked_at_when_its_turn_comes_not_planned_anew() {
+    let group = |lab: &Lab<Migrate>, id: &str| lab.plan().unwrap().steps.into_iter().find(|step| step.id == id).expect("it is planned").group;
+    let lab = Lab::<Migrate>::new(served());
+    assert!(group(&lab, "thawed:manage01").is_some());
+    // Between the live copy and the freeze, and before the switch, everybody is looked at once more.
+    assert!(group(&lab, "freezing:manage01").is_none() && group(&lab, "switching:manage01").is_none());
+    let lab = moved(served()).rolling_back();
+    assert!(group(&lab, "reversing:manage01").is_none() && group(&lab, "returning:manage01").is_some());
 }
 
 #[test]
