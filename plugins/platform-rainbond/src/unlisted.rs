@@ -36,6 +36,8 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, ring: &Ring<'_>, plan: &
                     problem("rainbond.manager-left-out", format!("Rainbond has the manager {}, and the file does not", named(listed)))
                         .help(format!("put it back into the file; or take it out for good, by hand: {}", leave::by_hand(seat, ring, listed))),
                 );
+            } else if let Some(node) = cluster.nodes.iter().find(|node| node.address == listed.ip) {
+                plan.problem(changed(node, listed, "in none of its roles"));
             } else {
                 plan.warn(
                     problem("rainbond.unlisted-node", format!("Rainbond has {}, which the file does not have; nothing is changed on it", named(listed)))
@@ -70,10 +72,13 @@ fn roles(cluster: &Cluster<Config>, seat: &Seat<'_>, nodes: &[Listed], node: &No
     if found == expected {
         return None;
     }
-    let wanted = cluster.config.version.add_roles(&expected);
-    let message = format!("{} is in Rainbond as {}, and the file wants it to be {wanted}: roles of a live node are not changed", node.name, listed.roles_text);
-    Some(problem("rainbond.role-changed", message).on(node).help(format!(
+    Some(changed(node, listed, &format!("as {}", cluster.config.version.add_roles(&expected))))
+}
+
+fn changed(node: &Node, listed: &Listed, wanted: &str) -> Problem {
+    let message = format!("{} is in Rainbond as {}, and the file has it {wanted}: roles of a live node are not changed", node.name, listed.roles_text);
+    problem("rainbond.role-changed", message).on(node).help(format!(
         "give it its old roles back; or take it out under them with `arcus node remove {}`, reinstall the machine, and add it with the new ones",
         node.name
-    )))
+    ))
 }

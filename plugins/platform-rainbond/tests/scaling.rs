@@ -365,7 +365,12 @@ fn a_role_changed_on_a_live_node_is_refused() {
     lab.world().nodes.iter_mut().find(|node| node.name == "compute02").unwrap().roles = vec![Role::Gateway];
     let problems = refused(&lab);
     assert_eq!(problems[0].code, "rainbond.role-changed");
-    assert!(problems[0].message.contains("as compute, and the file wants it to be gateway"), "{}", problems[0].message);
+    assert!(problems[0].message.contains("as compute, and the file has it as gateway"), "{}", problems[0].message);
+    // A role that is none of Rainbond's.
+    lab.world().nodes.iter_mut().find(|node| node.name == "compute02").unwrap().roles = vec![Role::Storage];
+    let problems = refused(&lab);
+    assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["rainbond.role-changed"]);
+    assert!(problems[0].message.contains("as compute, and the file has it in none of its roles"), "{}", problems[0].message);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod mounting;
 mod plan;
 mod pool;
 mod proof;
+mod role;
 mod trials;
 mod volume;
 

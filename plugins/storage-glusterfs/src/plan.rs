@@ -4,6 +4,7 @@ use crate::config::{self, Config};
 use crate::layout::{Layout, storage};
 use crate::mounting;
 use crate::pool::{self, Peer};
+use crate::role;
 use crate::volume::{self, Said};
 use arcus_sdk::prelude::*;
 use std::collections::BTreeSet;
@@ -76,6 +77,11 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
         if let Some(problem) = attached.and_then(|(shared, mounts)| mounting::in_the_way(cluster, node, &shared.path, mounts, volume)) {
             plan.problem(problem);
         }
+    }
+    if let (There::Is, Some(shared)) = (&there, shared.filter(|shared| shared.attach)) {
+        let clients: Vec<_> = clients.iter().copied().zip(clients_seen.iter().map(|(_, mounts)| mounts)).collect();
+        let keepers: Vec<&Node> = servers.iter().map(|server| server.node).filter(|node| layout.on(node).next().is_some()).collect();
+        role::changed(cluster, shared, &clients, &keepers).into_iter().for_each(|problem| plan.problem(problem));
     }
     warn_of_risks(cluster, layout, driver, plan);
 

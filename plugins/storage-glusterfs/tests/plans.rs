@@ -5,7 +5,8 @@ mod common;
 use arcus_sdk::contract::actions::{Action, Step};
 use arcus_sdk::contract::checks::Outcome;
 use arcus_sdk::contract::facts::Mounted;
-use arcus_sdk::contract::types::Problem;
+use arcus_sdk::contract::handoffs::SharedDirectory;
+use arcus_sdk::contract::types::{Problem, Role};
 use arcus_sdk::fake::{Fixture, Lab, Trouble, World};
 use arcus_sdk::guest;
 use arcus_storage_glusterfs::Gluster;
@@ -409,4 +410,49 @@ fn daemons_of_a_living_volume_are_restarted_one_at_a_time() {
     let report = lab.converge().unwrap_or_else(|trouble| panic!("{trouble}"));
     assert_eq!(report.performed(), nodes.map(|node| format!("glusterd:{node}")));
     assert!(report.is_done());
+}
+
+/// The HA cluster, whose first storage node is to be a compute node as well from now on.
+fn turned(units: &[&str], roles: &[Role]) -> Lab<Gluster> {
+    let mut fixture = ha();
+    fixture.world = converged().world().clone();
+    fixture.world.nodes.iter_mut().find(|node| node.name == "storage01").unwrap().roles = roles.to_vec();
+    for unit in units {
+        fixture.world.machine("storage01").unit(unit);
+    }
+    Lab::new(fixture.handing(|handed| {
+        let nodes = ["manage01", "compute01", "storage01"].map(str::to_owned).to_vec();
+        let users = vec![(Role::Compute, "node.service".to_owned())];
+        handed.demands.shared = Some(SharedDirectory { path: "/grdata".into(), nodes, attach: true, users });
+    }))
+}
+
+#[test]
+fn a_storage_node_in_use_becomes_nothing_else() {
+    let both = [Role::Storage, Role::Compute];
+    let write = |lab: &Lab<Gluster>| {
+        lab.world().write("manage01", "/grdata/.trashcan/internal_op/x", "its own");
+        lab.world().write("manage01", "/grdata/tenant/a", "one");
+    };
+    let lab = turned(&[], &both);
+    // A first build that was cut off before it was mounted everywhere: nobody has written anything.
+    assert!(lab.plan().unwrap().steps.iter().any(|step| step.id == "mount:storage01"));
+    write(&lab);
+    let Err(Trouble::Refused(problems)) = lab.plan() else { panic!("it was planned") };
+    assert_eq!(codes(&problems), ["gluster.role-changed"]);
+    assert!(problems[0].message.starts_with("storage01 keeps the volume data, which is in use"), "{}", problems[0].message);
+    assert!(problems[0].help.as_ref().unwrap().contains("`mount -t glusterfs 10.99.0.31:/data /grdata`"), "{problems:?}");
+    // So does a gateway, of which nobody says what runs there.
+    let gateway = turned(&[], &[Role::Storage, Role::Gateway]);
+    write(&gateway);
+    assert!(matches!(gateway.plan(), Err(Trouble::Refused(_))));
+    // The platform is there already: only the mount was lost.
+    let lost = turned(&["node.service"], &both);
+    write(&lost);
+    assert!(lost.plan().unwrap().steps.iter().any(|step| step.id == "mount:storage01"));
+    // Whether it is cannot be told: it is neither refused nor done.
+    let silent = turned(&[], &both);
+    write(&silent);
+    silent.world().machine("storage01").reachable = false;
+    assert!(!matches!(silent.plan(), Err(Trouble::Refused(problems)) if codes(&problems).contains(&"gluster.role-changed")));
 }
