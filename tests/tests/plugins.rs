@@ -2,6 +2,7 @@
 //! No node is there: what a plugin may not do is refused before any node is asked.
 
 mod plugins {
+    pub mod admission;
     pub mod doors;
     pub mod living;
     pub mod registry;
@@ -16,9 +17,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, root, with_manifest};
+use arcus_tests::{Ended, Running, Scenes, approved, arcus, component, page, root};
 use plugins::registry::{self, Market};
-use plugins::{doors, living};
+use plugins::{admission, doors, living};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(240);
@@ -186,214 +187,18 @@ const BROKEN: [Broken; 25] = [
 fn what_a_third_partys_plugin_may_do_is_the_operators_to_say() {
     let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
     let mut scenes = Scenes::default();
-    scenes.play("what is not approved is not run", || unapproved(&hostile));
-    scenes.play("what was swapped or edited is told", || swapped(&hostile));
-    scenes.play("what was swapped between plan and apply is told", || swapped_after_the_plan(&hostile));
-    scenes.play("an approval is for this cluster, this component and this operator", || elsewhere(&hostile));
-    scenes.play("a version that wants more shows what", || wants_more(&hostile));
-    scenes.play("add, update and remove", || comes_and_goes(&hostile));
-    scenes.play("a manifest that is meant for the operator's terminal", || escapes(&hostile));
+    let mut rows = Vec::new();
+    scenes.play("what is not approved is not run", || admission::unapproved(&hostile, &mut rows));
+    scenes.play("an approval is for this cluster, this component and this operator", || admission::elsewhere(&hostile, &mut rows));
+    scenes.play("what was swapped or edited is told", || admission::swapped(&hostile, &mut rows));
+    scenes.play("what was swapped between plan and apply is told", || admission::swapped_after_the_plan(&hostile, &mut rows));
+    scenes.play("what was compiled before is looked at", || admission::poisons(&hostile, &mut rows));
+    scenes.play("whoever only looks starts nothing", || admission::starts(&mut rows));
+    scenes.play("a version that wants more shows what", || admission::wants_more(&hostile, &mut rows));
+    scenes.play("add, update and remove", || admission::comes_and_goes(&hostile, &mut rows));
+    scenes.play("a manifest that is meant for the operator's terminal", || admission::escapes(&hostile, &mut rows));
+    scenes.play("the page on attacks says so", || page::table(PAGE, "| To be let in | What stops it | What is said |", &rows));
     scenes.end();
-}
-
-/// A component of another version, whose grant reads otherwise.
-fn version(of: &Path, to: &Path, version: &str, edit: impl FnOnce(&mut Value)) -> Result<String> {
-    let bytes = with_manifest(&fs::read(of)?, |manifest| {
-        manifest["version"] = version.into();
-        edit(&mut manifest["grant"]);
-    })?;
-    fs::write(to, bytes)?;
-    approved(to)
-}
-
-fn unapproved(hostile: &Path) -> Result<()> {
-    // It would never end if anything of it ran.
-    let desk = Desk::in_mode(hostile, "hang")?;
-    for verb in ["plan", "apply", "verify", "validate", "status", "preflight"] {
-        let words: &[&str] = if verb == "apply" { &["apply", "--yes"] } else { &[verb] };
-        let refused = desk.refused(words, 7, "plugin.not-pinned")?;
-        ensure!(refused["error"]["troubles"][0]["help"].to_string().contains("arcus plugin approve storage-hostile"), "{refused:#}");
-    }
-    ensure!(!desk.path().join(".arcus").exists() && !desk.path().join("arcus.lock").exists(), "something was written");
-    // Nobody to ask: everything is shown, nothing is approved or pinned.
-    let shown = desk.shown(&["plugin", "approve", "storage-hostile"])?.code(7)?;
-    for words in ["It asks to be allowed:", "amounts to root", "run true (as root)", "/srv/hostile", "plugin approve storage-hostile --digest"] {
-        ensure!(shown.stderr.contains(words), "{words:?} is not shown:\n{}", shown.stderr);
-    }
-    desk.refused(&["plan"], 7, "plugin.not-pinned")?;
-    desk.refused(&["plugin", "approve", "storage-hostile", "--digest", &"0".repeat(64)], 7, "plugin.other-digest")?;
-    desk.refused(&["plugin", "approve", "storage-glusterfs"], 3, "plugin.embedded")?;
-    desk.refused(&["plugin", "approve", "storage-nobody"], 3, "plugin.unknown")?;
-    // A state folder that the project brings is no place for approvals.
-    let digest = approved(hostile)?;
-    let inside = Running::start("approve inside".into(), desk.command(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.env("XDG_STATE_HOME", desk.path().join("state")))?.end(LIMIT)?;
-    inside.code(3)?.says("approvals.not-private")?;
-    desk.refused(&["plan"], 7, "plugin.not-pinned")?;
-    Ok(())
-}
-
-fn swapped(hostile: &Path) -> Result<()> {
-    let desk = Desk::approved(hostile, "good")?;
-    desk.run(&["validate"])?.code(0)?;
-    let lock = desk.read("arcus.lock")?;
-    ensure!(lock.contains("[plugin.storage-hostile]") && lock.contains(&approved(hostile)?), "{lock}");
-    // Other bytes in its place.
-    let there = desk.path().join("hostile.wasm");
-    version(hostile, &there, "0.1.0", |grant| grant["write"] = serde_json::json!(["/etc"]))?;
-    let refused = desk.refused(&["plan"], 7, "plugin.not-as-pinned")?;
-    ensure!(refused["error"]["troubles"][0]["plugin"] == "storage-hostile", "{refused:#}");
-    // And a lock file that was made to fit, as with a pull request: still not approved here.
-    let wide = approved(&there)?;
-    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide))?;
-    desk.refused(&["plan"], 7, "plugin.lock-edited")?;
-    desk.write("arcus.lock", &lock.replace(&approved(hostile)?, &wide).replace("\"/srv/hostile\"", "\"/etc\""))?;
-    let refused = desk.refused(&["plan"], 7, "plugin.not-approved")?;
-    ensure!(refused["error"]["message"].to_string().contains("+ grant.write = "), "what is more is not said: {refused:#}");
-    // Widened in the lock file alone.
-    fs::copy(hostile, &there)?;
-    desk.write("arcus.lock", &lock.replace("\"/srv/hostile\"", "\"/etc\""))?;
-    desk.refused(&["plan"], 7, "plugin.lock-edited")?;
-    desk.write("arcus.lock", "format = 1\n[plugin.\u{1b}[2J]")?;
-    desk.refused(&["plan"], 3, "lock-file.damaged")?;
-    desk.write("arcus.lock", &lock)?;
-    desk.run(&["validate"])?.code(0)?;
-    Ok(())
-}
-
-/// Nobody answers, so nothing is performed; what is told comes before.
-fn swapped_after_the_plan(hostile: &Path) -> Result<()> {
-    let desk = Desk::approved(hostile, "good")?;
-    desk.run(&["plan", "--out", "saved.json"])?.code(4)?;
-    let there = desk.path().join("hostile.wasm");
-    let digest = version(hostile, &there, "0.1.0", |grant| grant["write"] = serde_json::json!(["/srv/hostile", "/srv/more"]))?;
-    ensure!(digest != approved(hostile)?, "it is the same");
-    for words in [&["apply", "saved.json"][..], &["apply", "--yes"]] {
-        desk.refused(words, 7, "plugin.not-as-pinned")?;
-    }
-    // Even where the operator approves it: that is not what the plan was made with.
-    desk.run(&["plugin", "update", "storage-hostile", "./hostile.wasm"])?.code(0)?;
-    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.code(0)?;
-    let told = desk.run(&["apply", "saved.json"])?;
-    ensure!(json(&told)?["error"]["code"] == "apply.other-plan" && told.stderr.contains("plugin storage-hostile"), "{}{}", told.stdout, told.stderr);
-    // The plan that was made with the approved one, edited by hand so that it fits: what it shows is not what would be done.
-    fs::copy(hostile, &there)?;
-    desk.run(&["plugin", "update", "storage-hostile", "./hostile.wasm"])?.code(0)?;
-    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &approved(hostile)?])?.code(0)?;
-    let mut saved: Value = serde_json::from_str(&desk.read("saved.json")?)?;
-    saved["plugins"]["storage-hostile"] = digest.into();
-    desk.write("saved.json", &saved.to_string())?;
-    let told = desk.run(&["apply", "saved.json"])?;
-    ensure!(json(&told)?["error"]["code"] == "apply.other-plan", "{}{}", told.stdout, told.stderr);
-    Ok(())
-}
-
-fn elsewhere(hostile: &Path) -> Result<()> {
-    let desk = Desk::approved(hostile, "good")?;
-    let (here, there) = ("9b1f7a52-6c0e-4d8e-9f43-5d2b8c7a1e60", "0c6f8f0a-9f0e-4b53-8a7c-2a4b8e1d3f52");
-    desk.write("cluster.yaml", &desk.read("cluster.yaml")?.replace(here, there))?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
-    // The record, copied to where one of the other cluster would be.
-    let approvals = desk.state().join("arcus/approvals");
-    fs::create_dir_all(approvals.join(there).join("storage-hostile"))?;
-    let record = PathBuf::from("storage-hostile").join(approved(hostile)?).with_extension("json");
-    fs::copy(approvals.join(here).join(&record), approvals.join(there).join(&record))?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
-    // Another operator pulls all that is committed.
-    desk.write("cluster.yaml", &desk.read("cluster.yaml")?.replace(there, here))?;
-    desk.run(&["validate"])?.code(0)?;
-    let colleague = Running::start("validate".into(), desk.command(&["validate", "-o", "json"])?.env("XDG_STATE_HOME", desk.0.path().join("colleague")))?.end(LIMIT)?;
-    colleague.code(7)?.says("plugin.not-approved")?;
-    // Others can write to what was approved.
-    fs::set_permissions(&approvals, fs::Permissions::from_mode(0o777))?;
-    desk.refused(&["validate"], 3, "approvals.not-private")?;
-    Ok(())
-}
-
-fn wants_more(hostile: &Path) -> Result<()> {
-    let desk = Desk::approved(hostile, "good")?;
-    let newer = desk.0.path().join("newer.wasm");
-    let digest = version(hostile, &newer, "0.2.0", |grant| {
-        grant["write"] = serde_json::json!(["/srv/hostile", "/etc/cron.d"]);
-        grant["roles"] = serde_json::json!([]);
-    })?;
-    let updated = json(&desk.run(&["plugin", "update", "storage-hostile", &newer.display().to_string(), "--accept", "other-source"])?.code(0)?)?;
-    ensure!(updated["beyond"] == serde_json::json!(["grant.roles = every role", "grant.write = \"/etc/cron.d\""]), "{updated:#}");
-    let refused = desk.refused(&["plan"], 7, "plugin.not-approved")?;
-    ensure!(refused["error"]["message"].as_str().is_some_and(|message| message.contains("+ grant.write = \"/etc/cron.d\"")), "{refused:#}");
-    let shown = desk.shown(&["plugin", "approve", "storage-hostile"])?.code(7)?.stderr;
-    for words in ["Compared with 0.1.0:", "+ grant.roles = every role", "+ grant.write = \"/etc/cron.d\"", "write below /etc/cron.d (/etc/cron.d: its jobs are run as root)"] {
-        ensure!(shown.contains(words), "{words:?} is not shown:\n{shown}");
-    }
-    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &digest])?.code(0)?;
-    desk.run(&["validate"])?.code(0)?;
-    Ok(())
-}
-
-fn comes_and_goes(hostile: &Path) -> Result<()> {
-    let desk = Desk::new()?;
-    desk.write("cluster.yaml", &FILE.replace("MODE", "good").replace("plugins: { storage-hostile: ./hostile.wasm }\n", ""))?;
-    desk.refused(&["plugin", "update", "storage-hostile"], 3, "plugin.unknown")?;
-    let shelf = desk.0.path().join("shelf");
-    fs::create_dir(&shelf)?;
-    let from = shelf.display().to_string();
-    desk.refused(&["plugin", "add", &from], 3, "plugin.none-there")?;
-    let offered = shelf.join("hostile.wasm");
-    fs::copy(hostile, &offered)?;
-    // No line in the cluster file but the one that uses it.
-    desk.run(&["plugin", "add", &from])?.code(0)?;
-    ensure!(desk.path().join("plugins/storage-hostile.wasm").exists() && desk.read("arcus.lock")?.contains("version = \"0.1.0\""), "it is not there");
-    desk.refused(&["plugin", "add", &from], 3, "plugin.added-already")?;
-    let listed = |desk: &Desk| -> Result<Value> {
-        let listed = json(&desk.run(&["plugin", "list"])?.code(0)?)?;
-        let all = listed["plugins"].as_array().context("no plugins")?;
-        all.iter().find(|one| one["name"] == "storage-hostile").cloned().context("it is not listed")
-    };
-    ensure!(listed(&desk)?["state"] == "not approved" && listed(&desk)?["signed_by"].is_null(), "{:#}", listed(&desk)?);
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
-    desk.run(&["plugin", "approve", "storage-hostile", "--digest", &approved(hostile)?])?.code(0)?;
-    desk.run(&["validate"])?.code(0)?;
-    ensure!(listed(&desk)?["state"] == "approved", "{:#}", listed(&desk)?);
-    desk.shown(&["plugin", "list"])?.code(0)?.says("approved, unsigned")?;
-    // Older ones and those from elsewhere only when that is said.
-    version(hostile, &offered, "0.0.9", |_| ())?;
-    desk.refused(&["plugin", "update", "storage-hostile"], 7, "plugin.lower-version")?;
-    let other = desk.0.path().join("other.wasm");
-    version(hostile, &other, "0.3.0", |_| ())?;
-    desk.refused(&["plugin", "update", "storage-hostile", &other.display().to_string()], 7, "plugin.other-source")?;
-    desk.run(&["validate"])?.code(0)?;
-    desk.refused(&["plugin", "update", "storage-hostile", "--accept", "everything"], 3, "cli.unknown-risk")?;
-    version(hostile, &offered, "one point two", |_| ())?;
-    desk.refused(&["plugin", "update", "storage-hostile"], 3, "plugin.version")?;
-    version(hostile, &offered, "0.2.0", |_| ())?;
-    desk.run(&["plugin", "update", "storage-hostile"])?.code(0)?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
-    // One that comes with Arcus is not replaced by what somebody adds.
-    fs::write(&offered, with_manifest(&fs::read(hostile)?, |manifest| manifest["name"] = "storage-glusterfs".into())?)?;
-    desk.refused(&["plugin", "add", &from], 3, "plugin.embedded")?;
-    desk.refused(&["plugin", "remove", "storage-hostile"], 3, "plugin.in-use")?;
-    let text = desk.read("cluster.yaml")?;
-    let (before, _) = text.split_once("storage:").context("no storage")?;
-    desk.write("cluster.yaml", before)?;
-    desk.run(&["plugin", "remove", "storage-hostile"])?.code(0)?;
-    ensure!(!desk.path().join("plugins/storage-hostile.wasm").exists() && !desk.read("arcus.lock")?.contains("hostile"), "it is still there");
-    ensure!(fs::read_dir(desk.state().join("arcus/approvals/9b1f7a52-6c0e-4d8e-9f43-5d2b8c7a1e60"))?.next().is_none(), "it is still approved");
-    Ok(())
-}
-
-fn escapes(hostile: &Path) -> Result<()> {
-    let desk = Desk::in_mode(hostile, "good")?;
-    let bytes = with_manifest(&fs::read(hostile)?, |manifest| {
-        manifest["tested-on"] = serde_json::json!(["\u{1b}[2J\u{1b}]0;x\u{7}", "\u{202e}nothing at all\u{2066}", "line\nIt asks for nothing."]);
-        manifest["version"] = "0.1.0-\u{1b}[8m".into();
-    })?;
-    fs::write(desk.path().join("hostile.wasm"), bytes)?;
-    for (words, code) in [(&["plugin", "inspect", "./hostile.wasm"][..], 0), (&["plugin", "approve", "storage-hostile"], 7), (&["plugin", "list"], 0), (&["plan"], 7)] {
-        let ended = desk.shown(words)?.code(code)?;
-        let all = format!("{}{}", ended.stdout, ended.stderr);
-        ensure!(!all.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{2066}']) && !all.contains("\nIt asks for nothing."), "{words:?}: {all:?}");
-        ensure!(all.contains("\\u{1b}"), "{words:?} does not show it: {all}");
-    }
-    Ok(())
 }
 
 /// What `arcus plugin test` says of one that breaks so.
@@ -445,11 +250,13 @@ fn plugins_come_out_of_registries_and_bundles_and_are_approved_by_signature() {
     let hostile = component("tests/hostile-plugin").expect("the hostile plugin");
     let market = Market::new(&hostile).expect("a market");
     let mut scenes = Scenes::default();
-    scenes.play("published, added, updated", || registry::published_and_added(&market));
-    scenes.play("carried in a bundle", || registry::carried_in_a_bundle(&market));
+    let mut rows = Vec::new();
+    scenes.play("published, added, updated", || registry::published_and_added(&market, &mut rows));
+    scenes.play("carried in a bundle", || registry::carried_in_a_bundle(&market, &mut rows));
     scenes.play("without TLS, and elsewhere", || registry::without_tls_and_elsewhere(&market));
-    scenes.play("approved by signature", || registry::approved_by_signature(&market, &hostile));
-    scenes.play("registries that mean harm, as the page on attacks says", || page("| Attack | What stops it | What is said of it |\n|---|---|---|\n", &registry::registries_that_mean_harm(&market, &hostile)?));
+    scenes.play("approved by signature", || registry::approved_by_signature(&market, &hostile, &mut rows));
+    scenes.play("the page on attacks says so", || page::table(PAGE, "| To be let in, signed or carried | What stops it | What is said |", &rows));
+    scenes.play("registries that mean harm, as the page on attacks says", || page::table(PAGE, "| Attack | What stops it | What is said of it |", &registry::registries_that_mean_harm(&market, &hostile)?));
     scenes.end();
 }
 
@@ -468,7 +275,7 @@ fn what_a_broken_plugin_did_is_told_with_its_name() {
         rows.push(flood(&hostile)?);
         Ok(())
     });
-    scenes.play("the page on attacks says so", || page("| Attack | What stops it | What is said |\n|---|---|---|\n", &rows));
+    scenes.play("the page on attacks says so", || page::table(PAGE, "| Attack | What stops it | What is said |", &rows));
     scenes.play("one that is good", || good(&hostile));
     scenes.play("one that is no plugin", || no_plugin(&hostile));
     scenes.end();
@@ -480,9 +287,9 @@ fn what_is_no_plugin_or_hands_over_no_values_is_told_as_that() {
     let mut scenes = Scenes::default();
     let (mut files, mut values) = (Vec::new(), Vec::new());
     scenes.play("files", || doors::refused(&hostile, &mut files));
-    scenes.play("the page on attacks says so of files", || page("| A file that … | What stops it | What is said |\n|---|---|---|\n", &files));
+    scenes.play("the page on attacks says so of files", || page::table(PAGE, "| A file that … | What stops it | What is said |", &files));
     scenes.play("values", || doors::returned(&mut values));
-    scenes.play("the page on attacks says so of values", || page("| It returns … | What stops it | What is said |\n|---|---|---|\n", &values));
+    scenes.play("the page on attacks says so of values", || page::table(PAGE, "| It returns … | What stops it | What is said |", &values));
     scenes.end();
 }
 
@@ -496,7 +303,7 @@ fn what_a_plugin_tries_by_way_of_a_node_comes_to_nothing() {
     scenes.play("read-back", || keep(living::reads_back(&hostile)));
     scenes.play("otherwise", || living::plans_otherwise(&hostile)?.into_iter().try_for_each(|row| keep(Ok(row))));
     scenes.play("more", || keep(living::adds_a_step(&hostile)));
-    scenes.play("the page on attacks says so", || page("| Attack, with a node | What stops it | What is said |\n|---|---|---|\n", &rows));
+    scenes.play("the page on attacks says so", || page::table(PAGE, "| Attack, with a node | What stops it | What is said |", &rows));
     scenes.end();
 }
 
@@ -524,32 +331,8 @@ fn row(mode: &str, error: &Value) -> Result<String> {
         (Some((before, _)), Some(said)) => format!("{before}{said}"),
         _ => message.lines().next().unwrap_or_default().to_owned(),
     };
-    let (mut text, mut number) = (String::new(), String::new());
-    for character in message.chars().chain([' ']) {
-        if character.is_ascii_digit() {
-            number.push(character);
-            continue;
-        }
-        text.push_str(if number.len() > 4 { "…" } else { &number });
-        number.clear();
-        text.push(if character == '|' { '/' } else { character });
-    }
-    let text = text.trim_end();
+    let text = page::cell(&message, &[]);
     Ok(format!("| {attack} | {stopped} | `{}` {text} |", error["code"].as_str().unwrap_or_default()))
-}
-
-/// The table of the page is what was said. `ARCUS_BLESS=1` writes it anew.
-fn page(head: &str, rows: &[String]) -> Result<()> {
-    let path = root().join(PAGE);
-    let text = fs::read_to_string(&path).with_context(|| PAGE.to_owned())?;
-    let (before, rest) = text.split_once(head).with_context(|| format!("{PAGE} has no table"))?;
-    let after = &rest[rest.lines().take_while(|line| line.starts_with('|')).map(|line| line.len() + 1).sum()..];
-    let whole = format!("{before}{head}{}\n{after}", rows.join("\n"));
-    if std::env::var_os("ARCUS_BLESS").is_some() {
-        fs::write(&path, &whole)?;
-    }
-    ensure!(whole == text || std::env::var_os("ARCUS_BLESS").is_some(), "{PAGE} says otherwise; `ARCUS_BLESS=1` writes it anew:\n{}", rows.join("\n"));
-    Ok(())
 }
 
 fn told(hostile: &Path, Broken(mode, verb, code, name, words): &Broken) -> Result<Value> {

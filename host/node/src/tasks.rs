@@ -25,6 +25,9 @@ pub struct Rendered {
 /// Contents up to this size travel in the script itself; larger ones are asked for when it is their turn.
 const INLINE: usize = 256 << 10;
 
+/// What is said of a full disk.
+const FULL: &str = "no space left on the device";
+
 /// How long after its time a task may say how it ended, on a busy node.
 const GRACE: u64 = if cfg!(test) { 2 } else { 45 };
 
@@ -235,7 +238,8 @@ pub fn outcome(status: i32, bytes: &[u8]) -> Option<Outcome> {
         let full = code != "package.not-found" && frames_find(&tail, b"No space left on device");
         Failure {
             code: if full { "node.no-space".into() } else { code.into() },
-            message: if full { format!("{message}: no space left on the device") } else { message.clone() },
+            // A script that has looked at the disk itself says so already.
+            message: if full && !message.ends_with(FULL) { format!("{message}: {FULL}") } else { message.clone() },
             status: (status != 0).then_some(status),
             tail: tail.clone(),
         }

@@ -6,24 +6,13 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arcus_contract::facts::{Fact, FileProbe, Probe, Reachability, ServiceProbe, Vrrp};
+use arcus_contract::facts::{Fact, Probe, Reachability, ServiceProbe, Vrrp};
 use arcus_contract::files::{Content, File, Part};
-use arcus_node::{Answer, Batch, Change, Endpoint, Hidden, Layout, Local, Look, Named, Quiet, Seen, Transport as _};
-use common::{Node, SHELLS, node, task};
-
-fn fact(answer: &Answer) -> Fact {
-    match answer {
-        Ok(Seen::Fact(fact)) => fact.clone(),
-        other => panic!("{other:?}"),
-    }
-}
+use arcus_node::{Answer, Batch, Change, Hidden, Look, Named, Quiet, Seen};
+use common::{Node, SHELLS, fact, file, node, task};
 
 fn code(answer: &Answer) -> &str {
     &answer.as_ref().expect_err("a problem").code
-}
-
-fn file(path: &str, content: u32) -> Look {
-    Look::Probe(Probe::File(FileProbe { path: path.into(), content }))
 }
 
 fn query(argv: &[&str]) -> Look {
@@ -133,84 +122,6 @@ async fn files_and_folders() {
         assert_eq!(code(&answers[13]), "node.truncated");
         assert_eq!(answers[14], Ok(Seen::Content(None)));
         assert_eq!(answers[15], answers[0]);
-    }
-}
-
-/// A user of the node makes a link to what only root may read, where root is asked to read.
-#[tokio::test]
-async fn links_are_followed_only_where_nobody_but_root_can_make_them() {
-    const USER: u32 = 65534;
-    for shell in SHELLS {
-        common::need::shells();
-        // Not below /tmp, where everybody makes names.
-        let root = tempfile::tempdir_in("/root").unwrap();
-        let path = |name: &str| root.path().join(name).to_str().unwrap().to_owned();
-        let layout = Layout::below(root.path().to_str().unwrap()).keeping(|path| path.ends_with("/kept"));
-        let link = Local::new(layout).with_shell(shell).connect(&Endpoint::new("n1", "127.0.0.1")).await.unwrap();
-        let look = async |look: Look| tokio::time::timeout(Duration::from_secs(60), link.look(vec![look])).await.expect("in time").unwrap().remove(0);
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        for folder in ["ours", "theirs"] {
-            fs::create_dir(path(folder)).unwrap();
-        }
-        for (name, text) in [("ours/plain", "fine"), ("ours/secret", "precious"), ("ours/kept", "precious"), ("theirs/plain", "theirs")] {
-            fs::write(path(name), text).unwrap();
-        }
-        for (from, to) in [("ours/link", "ours/plain"), ("ours/to-kept", "ours/kept"), ("way", "ours"), ("theirs/link", "ours/secret"), ("theirs/way", "ours"), ("ours/back", "theirs/plain")] {
-            symlink(path(to), path(from)).unwrap();
-        }
-        std::os::unix::fs::chown(path("theirs"), Some(USER), None).unwrap();
-        let content = |name: &str| Look::Content { path: path(name), limit: 100 };
-        for (name, text) in [("ours/plain", "fine"), ("ours/link", "fine"), ("way/plain", "fine"), ("theirs/plain", "theirs")] {
-            assert!(matches!(fact(&look(file(&path(name), 100)).await), Fact::File(Some(found)) if found.content == text.as_bytes()), "{shell:?} {name}");
-            assert!(matches!(fact(&look(file(&path(name), 2)).await), Fact::File(Some(found)) if found.content == &text.as_bytes()[..2]), "{shell:?} {name}");
-            assert!(matches!(look(content(name)).await, Ok(Seen::Content(Some(found))) if found.bytes.reveal() == text.as_bytes()), "{shell:?} {name}");
-        }
-        for name in ["theirs/link", "theirs/way/secret", "ours/back"] {
-            for answer in [look(file(&path(name), 100)).await, look(file(&path(name), 1)).await, look(content(name)).await] {
-                let problem = answer.expect_err("it leads out");
-                assert_eq!((problem.code.as_str(), problem.retryable), ("node.unreadable", false), "{shell:?} {name}");
-                assert!(problem.message.contains("symbolic link") && problem.message.contains("/theirs"), "{}", problem.message);
-            }
-        }
-        // What is private is so by any name.
-        for answer in [look(file(&path("ours/to-kept"), 100)).await, look(content("ours/to-kept")).await] {
-            let problem = answer.expect_err("it is private");
-            assert!(problem.code == "node.denied" && problem.message.contains("/ours/kept"), "{problem:?}");
-        }
-        // What it is may be known.
-        assert!(matches!(fact(&look(file(&path("ours/to-kept"), 0)).await), Fact::File(Some(found)) if found.content.is_empty()));
-
-        // While it is looked at, it is now a file of theirs, now a link.
-        let (name, secret, other) = (path("theirs/flip"), path("ours/secret"), path("theirs/other"));
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let flipper = std::thread::spawn({
-            let stop = stop.clone();
-            move || {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let _ = fs::write(&other, "theirs..");
-                    let _ = fs::rename(&other, &name);
-                    std::thread::sleep(Duration::from_millis(3));
-                    let _ = symlink(&secret, &other);
-                    let _ = fs::rename(&other, &name);
-                    std::thread::sleep(Duration::from_millis(3));
-                }
-            }
-        });
-        let mut read = [0; 2];
-        for round in 0..60 {
-            let flipped = path("theirs/flip");
-            let asked = if round % 2 == 0 { file(&flipped, 8) } else { Look::Content { path: flipped, limit: 100 } };
-            let bytes = match look(asked).await {
-                Ok(Seen::Fact(Fact::File(Some(found)))) => found.content,
-                Ok(Seen::Content(Some(found))) => found.bytes.reveal().to_vec(),
-                _ => vec![],
-            };
-            assert_ne!(bytes, b"precious", "{shell:?}");
-            read[usize::from(!bytes.is_empty())] += 1;
-        }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        flipper.join().unwrap();
-        assert!(read[0] > 0 && read[1] > 0, "{shell:?}: {read:?}");
     }
 }
 
@@ -551,21 +462,5 @@ async fn mounts_live_and_noted() {
         refused(vec![task("b", mount("two", Over::Nothing))]).await;
         assert!(node.change(mount("two", Over::Files)).await.is_done());
         assert!(fs::exists(node.path("mnt point/theirs")).unwrap());
-
-        // Nothing is made or mounted where a link leads, or where others could put one.
-        let at = |name: &str| {
-            let Change::Mount { live, source, fstype, options, .. } = mount("one", Over::Nothing) else { unreachable!() };
-            Change::Mount { live, source, target: node.path(name), fstype, options, persist: false, over: Over::Nothing }
-        };
-        for folder in ["outside", "theirs"] {
-            fs::create_dir(node.path(folder)).unwrap();
-        }
-        std::os::unix::fs::chown(node.path("theirs"), Some(65534), None).unwrap();
-        symlink(node.path("outside"), node.path("way")).unwrap();
-        for (name, code) in [("way/mnt", "file.symlink"), ("way/a/b", "file.symlink"), ("theirs/mnt", "file.shared-parent"), ("theirs/a/b", "file.shared-parent")] {
-            assert_eq!(common::code(&node.change(at(name)).await), code, "{shell:?} {name}");
-        }
-        assert_eq!(fs::read_dir(node.path("outside")).unwrap().chain(fs::read_dir(node.path("theirs")).unwrap()).count(), 0);
-        assert!(node.change(at("new/deep")).await.is_done(), "{shell:?}");
     }
 }

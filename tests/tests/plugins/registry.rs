@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use arcus_tests::{Apart, Ended, Running, approved, arcus, with_manifest};
 use serde_json::Value;
 
+use super::admission::row;
 use super::shelves::{Elsewhere, HERE, PASSWORD, SHELF, Shelf, Trap, USER};
 use crate::{Desk, FILE, LIMIT, json};
 
@@ -130,7 +131,7 @@ fn texts(folder: &Path, into: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-pub fn published_and_added(market: &Market) -> Result<()> {
+pub fn published_and_added(market: &Market, rows: &mut Vec<String>) -> Result<()> {
     let shelf = Shelf::guarded(&market.apart, market.side.path())?;
     let acme = market.key("acme")?;
     let desk = market.desk(&format!("[keys]\nacme = \"{acme}\"\nother = \"{}\"\n", market.key("other")?))?;
@@ -184,9 +185,17 @@ pub fn published_and_added(market: &Market) -> Result<()> {
     market.refused(&desk, &["plugin", "update", "storage-hostile", &format!("{place}:0.1.0")], 7, "plugin.lower-version")?;
     // Signed by another key of the policy, then by nobody.
     publish("0.4.0")?;
-    market.refused(&desk, &["plugin", "update", "storage-hostile"], 7, "plugin.other-key")?;
+    let other = market.refused(&desk, &["plugin", "update", "storage-hostile"], 7, "plugin.other-key")?;
+    rows.push(row(&desk, "a component that another key signed, be it one of the policy", "`update` refuses", &[&other])?);
     publish("0.5.0")?;
-    market.refused(&desk, &["plugin", "update", "storage-hostile"], 7, "plugin.other-key")?;
+    let nobody = market.refused(&desk, &["plugin", "update", "storage-hostile"], 7, "plugin.other-key")?;
+    rows.push(row(&desk, "one that nobody signed, where the one before was", "`update` refuses", &[&nobody])?);
+    // The component that was pinned, without its signature.
+    let (beside, aside) = (desk.path().join("plugins/storage-hostile.wasm.minisig"), desk.path().join("aside"));
+    fs::rename(&beside, &aside)?;
+    let missing = market.refused(&desk, &["plugin", "approve", "storage-hostile", "--digest", &approved(&market.path("0.2.0.wasm"))?], 7, "plugin.signature-missing")?;
+    rows.push(row(&desk, "the signature is taken away before it is approved", "the lock file pins the key", &[&missing])?);
+    fs::rename(&aside, &beside)?;
     market.run(&desk, &["plugin", "approve", "storage-hostile", "--digest", &approved(&market.path("0.2.0.wasm"))?])?.code(0)?;
     // Nothing is fetched for a plan: nobody is there any more.
     drop(shelf);
@@ -200,7 +209,7 @@ pub fn published_and_added(market: &Market) -> Result<()> {
     Ok(())
 }
 
-pub fn carried_in_a_bundle(market: &Market) -> Result<()> {
+pub fn carried_in_a_bundle(market: &Market, rows: &mut Vec<String>) -> Result<()> {
     let _shelf = Shelf::open(&market.apart, market.side.path())?;
     let policy = format!("[keys]\nacme = \"{}\"\n", market.key("acme")?);
     let (here, there) = (market.desk(&policy)?, market.desk(&policy)?);
@@ -241,9 +250,13 @@ pub fn carried_in_a_bundle(market: &Market) -> Result<()> {
     let at = whole.windows(4).position(|part| part == b"\0asm").context("there is no component in it")? + 100;
     let mut changed = whole.clone();
     changed[at] ^= 1;
-    for (bytes, code, name) in [(changed, 7, "registry.wrong-digest"), (whole[..at].to_vec(), 3, "bundle.damaged"), ([&whole[..512], &[0; 2048]].concat(), 3, "bundle.damaged")] {
+    for (what, stopped, bytes, code, name) in [
+        ("a bundle is changed on the way", "the digests in it", changed, 7, "registry.wrong-digest"),
+        ("a bundle is cut on the way", "what it says it holds must be there", whole[..at].to_vec(), 3, "bundle.damaged"),
+        ("a bundle that holds nothing", "what it says it holds must be there", [&whole[..512], &[0; 2048]].concat(), 3, "bundle.damaged"),
+    ] {
         fs::write(&broken, bytes)?;
-        fresh.refused(&["plugin", "add", "broken.tar"], code, name)?;
+        rows.push(row(&fresh, what, stopped, &[&fresh.refused(&["plugin", "add", "broken.tar"], code, name)?])?);
     }
     ensure!(!fresh.path().join("arcus.lock").exists() && !fresh.path().join("plugins").exists(), "something of it was taken");
     Ok(())
@@ -325,7 +338,7 @@ pub fn registries_that_mean_harm(market: &Market, hostile: &Path) -> Result<Vec<
     Ok(rows)
 }
 
-pub fn approved_by_signature(market: &Market, hostile: &Path) -> Result<()> {
+pub fn approved_by_signature(market: &Market, hostile: &Path, rows: &mut Vec<String>) -> Result<()> {
     let security = market.key("security")?;
     let policy = format!("[approvers]\nsecurity = \"{security}\"\n");
     let desk = market.desk(&policy)?;
@@ -338,7 +351,8 @@ pub fn approved_by_signature(market: &Market, hostile: &Path) -> Result<()> {
     let statement = desk.path().join("approvals/storage-hostile.json");
     let signature = desk.path().join("approvals/storage-hostile.json.minisig");
     market.sign("acme", &statement)?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    let own = desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    rows.push(row(&desk, "an author approves their own plugin by their signature", "keys of authors and of those who may approve are apart in the policy", &[&own])?);
     fs::remove_file(&signature)?;
     market.sign("security", &statement)?;
     desk.run(&["validate"])?.code(0)?;
@@ -353,25 +367,30 @@ pub fn approved_by_signature(market: &Market, hostile: &Path) -> Result<()> {
     // Edited by hand: it is not what was signed.
     let whole = fs::read_to_string(&statement)?;
     fs::write(&statement, whole.replace("/srv/hostile", "/etc"))?;
-    desk.refused(&["validate"], 7, "approvals.statement-wrong")?;
+    let edited = desk.refused(&["validate"], 7, "approvals.statement-wrong")?;
+    rows.push(row(&desk, "an approval that somebody signed is edited", "its signature", &[&edited])?);
     fs::write(&statement, &whole)?;
     desk.run(&["validate"])?.code(0)?;
     // Copied to another cluster, signature and all.
     let text = desk.read("cluster.yaml")?;
     desk.write("cluster.yaml", &text.replace("9b1f7a52", "0c6f8f0a"))?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    let copied = desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    rows.push(row(&desk, "it is copied to another cluster, signature and all", "it says which cluster, component and grant it is for", &[&copied])?);
     desk.write("cluster.yaml", &text)?;
     // For this component, and no later one.
     desk.run(&["plugin", "update", "storage-hostile", &market.path("0.2.0.wasm").display().to_string(), "--accept", "other-source"])?.code(0)?;
-    desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    let later = desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    rows.push(row(&desk, "it is left there for a later component", "it says which cluster, component and grant it is for", &[&later])?);
     // A policy that others can write, or that the project brings, is none.
     let digest = approved(hostile)?;
     fs::set_permissions(desk.state().join("arcus/policy.toml"), fs::Permissions::from_mode(0o666))?;
-    desk.refused(&["validate"], 3, "policy.not-private")?;
+    let open = desk.refused(&["validate"], 3, "policy.not-private")?;
+    rows.push(row(&desk, "somebody else can write to your policy", "it is not read", &[&open])?);
     fs::set_permissions(desk.state().join("arcus/policy.toml"), fs::Permissions::from_mode(0o600))?;
     fs::create_dir_all(desk.path().join("config/arcus"))?;
     fs::write(desk.path().join("config/arcus/policy.toml"), &policy)?;
     let inside = Running::start("approve".into(), desk.command(&["plugin", "approve", "storage-hostile", "--digest", &digest, "-o", "json"])?.env("XDG_CONFIG_HOME", desk.path().join("config")))?.end(LIMIT)?;
-    said(&inside, 3, "policy.not-private")?;
+    let brought = said(&inside, 3, "policy.not-private")?;
+    rows.push(row(&desk, "the project's folder brings a policy", "it is not read", &[&brought])?);
     Ok(())
 }

@@ -5,7 +5,8 @@ pub mod need;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arcus_node::{Answer, Batch, Change, Endpoint, Expect, Hidden, Layout, Link, Local, Look, Outcome, Quiet, Report, Source, Task, Transport};
+use arcus_contract::facts::{Fact, FileProbe, Probe};
+use arcus_node::{Answer, Batch, Change, Endpoint, Expect, Hidden, Layout, Link, Local, Look, Outcome, Quiet, Report, Seen, Source, Task, Transport};
 
 /// The shells every promise must hold in.
 pub const SHELLS: &[&[&str]] = &[&["dash"], &["bash", "--posix"], &["busybox", "sh"]];
@@ -75,4 +76,15 @@ pub fn code(outcome: &Outcome) -> String {
         Outcome::Failed(failure) | Outcome::Refused(failure) => failure.code.clone(),
         other => format!("{other:?}"),
     }
+}
+
+pub fn fact(answer: &Answer) -> Fact {
+    match answer {
+        Ok(Seen::Fact(fact)) => fact.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn file(path: &str, content: u32) -> Look {
+    Look::Probe(Probe::File(FileProbe { path: path.into(), content }))
 }
