@@ -3,7 +3,7 @@
 use crate::addresses::Addresses;
 use crate::config::{Config, Source};
 use crate::seat::{Seat, Stage};
-use crate::{bundle, database, member, paths};
+use crate::{bundle, database, member, paths, tool};
 use arcus_sdk::prelude::*;
 
 /// `grctl init` with all that it must be told. `Err`: what cannot be.
@@ -80,9 +80,10 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
     };
     database::seal(cluster, seat, &init, plan);
 
+    let asks = tool::plan(cluster, seat, plan);
     let joined = plan
         .wait("joined", node, [probe::query("nodes", []).on(node)], &format!("{} is running", node.name), config.timeouts.healthy)
-        .after([&init])
+        .after([&init].into_iter().chain(&asks))
         .provides(milestone::PLATFORM_JOINED);
     Ok(joined)
 }

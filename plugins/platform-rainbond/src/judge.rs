@@ -4,7 +4,7 @@ use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::grctl::{self, Listed};
 use crate::version::Version;
-use crate::{apiserver, bundle, database, domain, endpoints, etcd, leave, mend, names, paths, ready, region};
+use crate::{apiserver, bundle, database, domain, endpoints, etcd, leave, mend, names, paths, ready, region, tool};
 use arcus_sdk::prelude::*;
 
 type In<'a> = &'a Cluster<Config>;
@@ -50,6 +50,7 @@ pub fn goals() -> Goals<Config> {
         .on("delete", leave::is_deleted)
         .on("up", up)
         .on("region", region::judge)
+        .on("tool", tool::answers)
         .on("domain", domain::judge)
         .on("dns-update", names::updated)
         .on("agent-run", endpoints::restarted)

@@ -7,6 +7,7 @@
 mod addresses;
 mod apiserver;
 mod bundle;
+mod certificate;
 mod config;
 mod database;
 mod domain;
@@ -26,6 +27,7 @@ mod paths;
 mod ready;
 mod region;
 mod seat;
+mod tool;
 mod trials;
 mod unfinished;
 mod unlisted;
@@ -60,6 +62,7 @@ impl Plugin for Rainbond {
         warn_of_single_points(cluster, seat.node, plan);
         database::warn(cluster, seat.node, plan);
         let first = first::plan(cluster, &seat, plan)?;
+        certificate::plan(cluster, &seat, plan);
         region::plan(cluster, &seat, &first, plan);
         domain::plan(cluster, &seat, &first, plan);
         join::plan(cluster, &seat, &first, plan)?;
@@ -97,7 +100,8 @@ impl Plugin for Rainbond {
 
 impl Platform for Rainbond {
     fn demands(cluster: &Cluster<Config>) -> Result<PlatformDemand, Vec<Problem>> {
-        let mistakes = config::mistakes(cluster);
+        let mut mistakes = config::mistakes(cluster);
+        mistakes.extend(config::unusable_offers(cluster));
         if !mistakes.is_empty() {
             return Err(mistakes);
         }

@@ -6,6 +6,8 @@ pub const FOLDER: &str = "/opt/arcus";
 pub const INSTALLER: &str = "/opt/arcus/grctl";
 /// The installer while its digest is not known yet.
 pub const FETCHED: &str = "/opt/arcus/grctl.fetched";
+/// Where that tool asks.
+pub const TOOL: &str = "/root/.rbd/grctl.yaml";
 /// The tool that init puts on managers.
 pub const GRCTL: &str = "/usr/local/bin/grctl";
 

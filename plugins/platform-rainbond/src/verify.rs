@@ -4,7 +4,7 @@ use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::grctl::{self, Health, Listed};
 use crate::seat::{self, Stage};
-use crate::{apiserver, bundle, database, domain, endpoints, etcd, installed, member, names, paths, region, unlisted};
+use crate::{apiserver, bundle, certificate, database, domain, endpoints, etcd, installed, member, names, paths, region, tool, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Rainbond's own checks run each 5 to 20 s and tolerate three errors, so its word is that much late.
@@ -93,6 +93,8 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
             Reachability::Silent => failed("no answer: it is down, or something in between drops packets"),
         });
     }
+    tool::verify(cluster, &seat, checks);
+    certificate::verify(cluster, &seat, checks);
     region::verify(cluster, &seat, checks);
     domain::verify(cluster, &seat, checks);
     database::verify(cluster, &seat, checks);

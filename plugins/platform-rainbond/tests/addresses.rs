@@ -6,6 +6,7 @@ use arcus_platform_rainbond::Rainbond;
 use arcus_sdk::contract::actions::Action;
 use arcus_sdk::contract::checks::{Check, Outcome};
 use arcus_sdk::contract::files::Piece;
+use arcus_sdk::contract::handoffs::GatewayOffer;
 use arcus_sdk::contract::types::Role;
 use arcus_sdk::fake::{Fixture, Lab, World};
 use common::*;
@@ -226,4 +227,82 @@ fn builds_of_5_0_that_have_it_right_are_left_alone_and_5_1_is_only_looked_at() {
     assert!(five_one.plan().unwrap().steps.iter().all(|step| !step.id.starts_with("api-")));
     replaced(&mut five_one.world(), "manage02", "/opt/rainbond/conf/k8s-master.yaml", "--secure-port=6442", "--secure-port=6443");
     assert_eq!(check(&five_one, "kubernetes-port", Some("manage02")).outcome, Outcome::Failed);
+}
+
+/// The file has another virtual address from now on, and keepalived has led it to the first manager.
+fn with_another_address(mut lab: Lab<Rainbond>) -> Lab<Rainbond> {
+    let mut fixture = of_5_1();
+    fixture.world = lab.world().clone();
+    let other = "10.99.0.200";
+    for address in &mut fixture.world.machine("manage01").interfaces[1].addresses {
+        *address = address.replace(VIP, other);
+    }
+    let mut fixture = fixture.handing(|handed| handed.gateway = Some(GatewayOffer { address: other.into(), managers: None }));
+    fixture.config = lab.fixture().config.clone();
+    Lab::new(fixture)
+}
+
+#[test]
+fn another_virtual_address_leaves_no_tool_that_asks_at_the_old_one() {
+    let mut lab = lab(of_5_1());
+    assert!(!done(&mut lab).iter().any(|step| step.starts_with("tool:")));
+    assert_eq!(check(&lab, "tool", Some("manage01")).detail, "https://10.99.0.100:8443");
+    let whole = lab.world().text("manage02", TOOL).unwrap();
+    let mut lab = with_another_address(lab);
+    let found = check(&lab, "tool", Some("manage01"));
+    assert!(found.outcome == Outcome::Failed && found.detail.contains("it asks https://10.99.0.100:8443, which is no address of the cluster"), "{found:?}");
+    let performed = done(&mut lab);
+    for node in ["manage01", "manage02", "manage03"] {
+        assert!(performed.contains(&format!("tool:{node}")), "{performed:?}");
+        assert_eq!(lab.world().text(node, TOOL).unwrap(), whole.replace("https://10.99.0.100:8443", "http://127.0.0.1:8888"), "the rest is the installer's");
+        assert_eq!(lab.world().text(node, &format!("{TOOL}.arcus-original")).unwrap(), whole);
+    }
+    assert_eq!(lab.world().memory["region/rainbond"], "https://10.99.0.200:8443\tws://10.99.0.200:6060\t10.99.0.200\tabc123.grapps.cn");
+    assert_eq!(check(&lab, "tool", Some("manage01")).outcome, Outcome::Passed);
+    assert!(done(&mut lab).is_empty());
+}
+
+#[test]
+fn a_manager_that_joins_after_another_address_is_announced_to_be_told_it_too() {
+    let mut lab = lab(of_5_1());
+    let third = lab.world().nodes.iter().position(|node| node.name == "manage03").unwrap();
+    let third = lab.world().nodes.remove(third);
+    lab.world().nodes.retain(|node| node.name != "manage02");
+    done(&mut lab);
+    let mut lab = with_another_address(lab);
+    done(&mut lab);
+    let mut second = third.clone();
+    (second.name, second.address) = ("manage02".into(), "10.99.0.12".into());
+    lab.world().nodes.extend([second, third]);
+    assert!(matches!(step(&lab, "tool:manage02").action, Action::Later(_)));
+    let performed = done(&mut lab);
+    assert!(performed.contains(&"tool:manage02".to_owned()) && performed.contains(&"tool:manage03".to_owned()), "{performed:?}");
+    assert!(done(&mut lab).is_empty());
+}
+
+#[test]
+fn a_certificate_for_another_address_is_told_with_the_way_to_a_new_one() {
+    let mut lab = lab(of_5_1());
+    done(&mut lab);
+    let told = |lab: &Lab<Rainbond>| lab.plan().unwrap().warnings.into_iter().find(|warning| warning.code == "rainbond.api-certificate");
+    assert_eq!(told(&lab), None);
+    assert_eq!(check(&lab, "api-certificate", Some("manage01")).outcome, Outcome::Passed);
+    let mut lab = with_another_address(lab);
+    done(&mut lab);
+    let warning = told(&lab).expect("it is told");
+    assert!(warning.message.contains("is not for 10.99.0.200"), "{}", warning.message);
+    let help = warning.help.unwrap();
+    for words in ["1. on manage01: `cd /root && docker run", "kip 10.99.0.200`", "2. on manage01, manage02, manage03: `mv ", "row of `rainbond` in console.region_info", "`systemctl restart rbd-api`"] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+    assert_eq!(check(&lab, "api-certificate", Some("manage01")).outcome, Outcome::Warned);
+    // Made anew.
+    lab.world().write("manage01", &format!("{CERTIFICATES}/server.pem"), "10.99.0.200");
+    assert_eq!(told(&lab), None);
+    // Where it cannot be told nobody claims anything, and 5.0 asks by a name.
+    lab.world().remove("manage01", &format!("{CERTIFICATES}/server.pem"));
+    assert_eq!(told(&lab), None);
+    let mut old = common::lab(of_5_0());
+    done(&mut old);
+    assert_eq!(told(&old), None);
 }

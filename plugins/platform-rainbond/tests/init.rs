@@ -267,6 +267,9 @@ fn a_network_that_would_become_calico_silently_is_refused() {
             let network = handed.network.as_mut().unwrap();
             (network.kind, network.by_platform) = (kind.into(), by_platform);
         });
+        // Before any node is asked, and again when it plans.
+        let Err(Trouble::Refused(problems)) = lab(given.clone()).demands() else { panic!("{kind} is taken") };
+        assert!(problems.len() == 1 && problems[0].code == "rainbond.network", "{kind}: {problems:?}");
         assert_eq!(refusal(&lab(given)).code, "rainbond.network", "{kind}");
     }
 }

@@ -17,6 +17,8 @@ pub const VIP: &str = "10.99.0.100";
 pub const MARK: &str = "/opt/rainbond/.rainbond.success";
 pub const SCRIPT: &str = "/opt/rainbond/scripts/start-etcd.sh";
 pub const DATA: &str = "/opt/rainbond/data/etcd";
+pub const TOOL: &str = "/root/.rbd/grctl.yaml";
+pub const CERTIFICATES: &str = "/opt/rainbond/etc/rbd-api/region.goodrain.me/ssl";
 
 pub const NODES: [(&str, &str, &[Role]); 6] = [
     ("manage01", "10.99.0.11", &[Role::Manage, Role::Gateway]),
@@ -143,6 +145,11 @@ fn program(world: &mut World, run: &Invocation) -> Option<Output> {
         ["getent", "ahostsv4", name] => Some(match world.memory.get("vendor") {
             Some(address) if *name == "arcus.abc123.grapps.cn" => run.prints(format!("{address}  STREAM {name}\n{address}  DGRAM\n")),
             _ => run.fails(2, ""),
+        }),
+        ["openssl", "x509", "-in", path, "-noout", "-checkip", address] => Some(match world.text(&run.node, path) {
+            Some(text) if text == *address => run.prints(format!("IP {address} does match certificate\n")),
+            Some(_) => run.prints(format!("IP {address} does NOT match certificate\n")),
+            None => run.fails(1, format!("Can't open {path} for reading, No such file or directory")),
         }),
         ["tar", "-xf", bundle, "-C", "/opt/arcus"] => {
             world.read(&run.node, bundle)?;
@@ -278,6 +285,8 @@ fn init(world: &mut World, run: &Invocation, words: &[&str]) -> Output {
     world.memory.insert("inits".into(), count.to_string());
     let node = run.node.clone();
     let ip = flag(words, "--iip").unwrap();
+    let told = flag(words, "--vip").or_else(|| flag(words, "--eip")).unwrap_or_else(|| ip.clone());
+    world.memory.insert("told".into(), told);
     world.write(&node, "/opt/rainbond/.init/uuid", "0b5e0b5e-aaaa-4aaa-8aaa-000000000001");
     if world.memory.contains_key("init-breaks") {
         world.write(&node, "/opt/rainbond/rainbond-ansible/log/fail.log", "TASK [db]\nfatal: [n1]: FAILED! => {\"msg\": \"no space\"}\nPLAY RECAP\n");
@@ -369,6 +378,9 @@ pub fn software(world: &mut World, node: &str, roles: &str, version: &str) {
     if roles.contains("manage") {
         ring::join(world, node, true);
         units.push("rbd-api.service");
+        let told = world.memory.get("told").cloned().filter(|_| version == "5.1").unwrap_or_else(|| "region.goodrain.me".into());
+        world.write(node, TOOL, format!("region_api:\n  endpoints:\n    - https://{told}:8443\n  client-ca-file: {CERTIFICATES}/ca.pem\n"));
+        world.write(node, &format!("{CERTIFICATES}/server.pem"), told);
         world.write(node, "/usr/local/bin/grctl", "grctl");
         listen(world, node, 8443, "api");
         listen(world, node, 6442, "kube-apiserver");
@@ -430,8 +442,16 @@ fn status(world: &World, row: &Row) -> String {
     }
 }
 
+/// Whether somebody is where the tool of a node asks.
+fn is_asked_rightly(world: &World, node: &str) -> bool {
+    let Some(settings) = world.text(node, TOOL) else { return true };
+    let host = settings.split("//").nth(1).and_then(|rest| rest.split(':').next()).unwrap_or_default();
+    let virtual_one = || world.machines.values().flat_map(|machine| &machine.interfaces).flat_map(|interface| &interface.addresses).any(|address| address.split('/').next() == Some(host));
+    host == "127.0.0.1" || host == "region.goodrain.me" || world.by_address(host).is_some() || virtual_one()
+}
+
 fn api(world: &World, run: &Invocation) -> Option<Output> {
-    let alive = world.machines.values().any(|machine| machine.reachable && machine.runs("rbd-api.service"));
+    let alive = is_asked_rightly(world, &run.node) && world.machines.values().any(|machine| machine.reachable && machine.runs("rbd-api.service"));
     let down = "The current cluster api server is not working properly.\nYou can query the service log for troubleshooting.\n";
     (!alive || !ring::has_majority(world)).then(|| Output { status: 1, ..run.prints(down) })
 }
