@@ -5,6 +5,7 @@ mod pods;
 mod prerequisites;
 mod proof;
 
+use arcus_network::{forwarding, module};
 use arcus_sdk::prelude::*;
 
 /// The plugin's section of the cluster file.
@@ -37,7 +38,7 @@ impl Plugin for Calico {
     }
 
     fn goals() -> Goals<Config> {
-        Goals::new().on("load-ipip", prerequisites::ipip_loaded).on("forward", prerequisites::forwards)
+        Goals::new().on("load-ipip", module::is_loaded).on("forward", forwarding::is_on)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

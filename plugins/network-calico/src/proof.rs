@@ -1,7 +1,8 @@
 //! The proof: what was asked for is deployed, every node speaks BGP with the others and has a route to each of them.
 
-use crate::prerequisites::{BGP, Tunnels, tunnels};
+use crate::prerequisites::{BGP, IPIP};
 use crate::{Config, members, pods};
+use arcus_network::module::Standing;
 use arcus_network::{found, installer, not_so, peers, runs, settling};
 use arcus_sdk::net::IpNet;
 use arcus_sdk::prelude::*;
@@ -33,7 +34,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
             probe::routes(),
             probe::interfaces(),
             installer::services(),
-            tunnels(),
+            IPIP.ask(),
             probe::query("bgp-peers", []),
             reach,
         );
@@ -151,13 +152,13 @@ fn established(said: &str, others: &[&Node], young: Option<u32>) -> arcus_sdk::F
 
 fn tunnel(checks: &mut Checks, node: &Node, interfaces: &Look<Vec<NetworkInterface>>, tunnels: &(Look<bool>, Look<Output>)) {
     let check = checks.on(node, "tunnel", "the tunnel between nodes is up");
-    match (interfaces, Tunnels::of(tunnels)) {
+    match (interfaces, Standing::of(tunnels)) {
         (Unknown(problem), _) => check.unanswered(problem),
-        (Known(_), Tunnels::Unknown(problem)) => check.unanswered(&problem),
+        (Known(_), Standing::Unknown(problem)) => check.unanswered(&problem),
         (Known(interfaces), tunnels) => check.is(match (interfaces.named("tunl0"), tunnels) {
             (Some(tunl0), _) if tunl0.up => passed(format!("tunl0 is up, MTU {}", tunl0.mtu)),
             (Some(_), _) => failed("tunl0 is down"),
-            (None, Tunnels::Missing) => warned("this kernel has no IPIP: pods are reached by plain routes, tunnels were not tested"),
+            (None, Standing::Missing) => warned("this kernel has no IPIP: pods are reached by plain routes, tunnels were not tested"),
             (None, _) => failed("the kernel has IPIP, and there is no tunl0"),
         }),
     }

@@ -1,5 +1,6 @@
 //! The plugin on a fake cluster whose platform has brought calico; then with every piece of it broken in turn.
 
+use arcus_network::fake::{kernel, of};
 use arcus_network_calico::Calico;
 use arcus_sdk::contract::checks::{Check, Outcome};
 use arcus_sdk::contract::facts::{Fact, Probe};
@@ -21,23 +22,7 @@ fn bare_world() -> World {
     ] {
         world.node(name, address, roles).memory.insert("ipip".into(), "can be loaded".into());
     }
-    world.simulate(|world, run| {
-        run.matches(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])?;
-        world.machine(&run.node).sysctls.insert("net.ipv4.ip_forward".into(), "1".into());
-        Some(run.prints(""))
-    });
-    world.simulate(|world, run| {
-        let has = world.at(&run.node).memory.contains_key("ipip");
-        if run.matches(["modinfo", "-F", "filename", "ipip"]).is_some() {
-            return Some(if has { run.prints("/lib/modules/ipip.ko\n") } else { run.fails(1, "modinfo: ERROR: Module ipip not found.\n") });
-        }
-        run.matches(["modprobe", "ipip"])?;
-        if !has {
-            return Some(run.fails(1, "modprobe: FATAL: Module ipip not found\n"));
-        }
-        world.machine(&run.node).modules.insert("ipip".into());
-        Some(run.prints(""))
-    });
+    kernel(&mut world, "ipip");
     world
 }
 
@@ -219,11 +204,6 @@ fn a_kernel_without_tunnels_is_said_not_tried() {
 
 fn checks(world: World) -> Vec<Check> {
     Lab::<Calico>::new(fixture(world)).verify().unwrap().checks
-}
-
-fn of<'a>(checks: &'a [Check], id: &str, node: Option<&str>) -> &'a Check {
-    let found = checks.iter().find(|check| check.id == id && check.node.as_deref() == node);
-    found.unwrap_or_else(|| panic!("no check {id} on {node:?} in {checks:#?}"))
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod store;
 mod subnets;
 
 use arcus_network::range::Share;
+use arcus_network::{forwarding, module};
 use arcus_sdk::prelude::*;
 
 /// The plugin's section of the cluster file.
@@ -43,7 +44,7 @@ impl Plugin for Flannel {
     }
 
     fn goals() -> Goals<Config> {
-        Goals::new().on("load-bridge-filter", prerequisites::bridge_filter_loaded).on("forward", prerequisites::forwards)
+        Goals::new().on("load-bridge-filter", module::is_loaded).on("forward", forwarding::is_on)
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {

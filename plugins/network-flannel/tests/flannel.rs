@@ -1,5 +1,6 @@
 //! The plugin on a fake cluster whose platform has brought flannel; then with every piece of it broken in turn.
 
+use arcus_network::fake::{kernel, of};
 use arcus_network_flannel::Flannel;
 use arcus_sdk::contract::checks::{Check, Outcome};
 use arcus_sdk::contract::facts::{Fact, Probe};
@@ -32,23 +33,7 @@ fn bare_world() -> World {
             Route { to: "10.99.0.0/24".into(), via: None, dev: "eth0".into(), proto: "kernel".into() },
         ];
     }
-    world.simulate(|world, run| {
-        run.matches(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"])?;
-        world.machine(&run.node).sysctls.insert("net.ipv4.ip_forward".into(), "1".into());
-        Some(run.prints(""))
-    });
-    world.simulate(|world, run| {
-        let has = world.at(&run.node).memory.contains_key("br_netfilter");
-        if run.matches(["modinfo", "-F", "filename", "br_netfilter"]).is_some() {
-            return Some(if has { run.prints("/lib/modules/br_netfilter.ko\n") } else { run.fails(1, "modinfo: ERROR: Module br_netfilter not found.\n") });
-        }
-        run.matches(["modprobe", "br_netfilter"])?;
-        if !has {
-            return Some(run.fails(1, "modprobe: FATAL: Module br_netfilter not found\n"));
-        }
-        world.machine(&run.node).modules.insert("br_netfilter".into());
-        Some(run.prints(""))
-    });
+    kernel(&mut world, "br_netfilter");
     world
 }
 
@@ -326,11 +311,6 @@ fn a_kernel_without_the_filter_is_said_not_tried() {
 
 fn checks(world: World) -> Vec<Check> {
     Lab::<Flannel>::new(fixture(world)).verify().unwrap().checks
-}
-
-fn of<'a>(checks: &'a [Check], id: &str, node: Option<&str>) -> &'a Check {
-    let found = checks.iter().find(|check| check.id == id && check.node.as_deref() == node);
-    found.unwrap_or_else(|| panic!("no check {id} on {node:?} in {checks:#?}"))
 }
 
 #[test]

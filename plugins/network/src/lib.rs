@@ -1,9 +1,14 @@
-//! What the network plugins have in common: the range of pods, the installer's choice of network, and whose network a node has.
+//! What the network plugins have in common: the range of pods, the installer's choice of network, whose network a node has, and what they need
+//! of its kernel.
 //!
 //! A library and no plugin; it uses what any plugin can.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod fake;
+pub mod forwarding;
 pub mod found;
 pub mod installer;
+pub mod module;
 pub mod range;
 
 use arcus_sdk::prelude::*;
