@@ -102,6 +102,43 @@ fn a_plugin_without_the_sdk_is_one_like_any_other() {
     desk.refused(&["plugin", "build", "--module", "nowhere.wasm"], 3, "plugin.no-module");
 }
 
+/// Its offer is a network of its own, and Rainbond's installer brings one always: `validate` knows, whatever the plugin is called.
+#[test]
+fn what_a_platform_cannot_use_of_the_others_offers_is_told_before_any_node_is_asked() {
+    const OFFER: &str = "(func (export \"arcus:plugin/storage@0.1.0#offer\")";
+    let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/wat-plugin");
+    let (module, manifest) = ["plugin.wat", "manifest.toml"].map(|name| std::fs::read_to_string(source.join(name)).unwrap()).into();
+    let other = "(data (i32.const 256) \"mesh\") (data (i32.const 264) \"10.244.0.0/16\")
+      (func (export \"arcus:plugin/network@0.1.0#offer\") (param $input i32) (result i32)
+        (call $text (i32.add (global.get $result) (i32.const 4)) (i32.const 256) (i32.const 4))
+        (call $text (i32.add (global.get $result) (i32.const 12)) (i32.const 264) (i32.const 13))
+        (i32.store8 offset=20 (global.get $result) (i32.const BROUGHT))
+        (global.get $result))
+      (func";
+    assert_eq!(module.matches(OFFER).count(), 1, "the plugin has changed");
+    let desk = Desk::new();
+    desk.folder.write("manifest.toml", &manifest.replace("storage", "network"));
+    for (brought, words) in [("0", "beside which mesh cannot run"), ("1", "knows no network mesh")] {
+        let module = module.replace(OFFER, &other.replace("BROUGHT", brought));
+        std::fs::write(desk.folder.path().join("plugin.wasm"), wat::parse_str(&module).unwrap()).unwrap();
+        let built = desk.run(&["plugin", "build", "--module", "plugin.wasm"]);
+        assert_eq!(built.code, 0, "{built:?}");
+        let alone = FILE.split_once("storage:").unwrap().0.to_owned() + "storage: { use: nfs, nfs: { server: 10.99.0.9, export: /srv/data } }\nnetwork: { use: wat }\n";
+        desk.folder.write("cluster.yaml", &alone);
+        let verb = if brought == "0" { &["plugin", "add", "./network-wat.wasm"][..] } else { &["plugin", "update", "network-wat"] };
+        assert_eq!(desk.run(verb).code, 0);
+        let digest = desk.run(&["plugin", "inspect", "./network-wat.wasm"]).json()["digest"].as_str().unwrap().to_owned();
+        assert_eq!(desk.run(&["plugin", "approve", "network-wat", "--digest", &digest]).code, 0);
+        let valid = desk.run(&["validate"]);
+        assert_eq!(valid.code, 0, "{valid:?}");
+        desk.folder.write("cluster.yaml", &format!("{alone}platform: {{ use: rainbond, rainbond: {{ version: \"5.1\" }} }}\n"));
+        desk.refused(&["validate"], 3, "rainbond.network");
+        let told = desk.run(&["validate"]).json()["error"].clone();
+        let trouble = &told["troubles"][0];
+        assert!(trouble["message"].as_str().unwrap().contains(words) && trouble["help"].is_string() && trouble["plugin"] == "platform-rainbond", "{told:#}");
+    }
+}
+
 #[test]
 fn at_a_terminal_its_name_is_typed() {
     let desk = Desk::new();

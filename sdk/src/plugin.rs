@@ -74,7 +74,8 @@ pub trait Gateway: Plugin {
 
 /// What all the rest is for.
 pub trait Platform: Plugin {
-    /// What it wants from the others. Called before everything else, with nothing handed. As [`Storage::offer`].
+    /// What it wants from the others. Called before everything else, with nothing handed; and once more with what the others offer in
+    /// `cluster.handed`, to refuse what it cannot use. It must want the same both times. As [`Storage::offer`].
     fn demands(cluster: &Cluster<Self::Config>) -> Result<PlatformDemand, Vec<Problem>>;
 }
 

@@ -122,7 +122,7 @@ impl Mesh<'_> {
     fn refused_by_the_platform(&self) -> Result<()> {
         let text = self.operator.text()?;
         self.operator.write(&format!("{text}platform: {{ use: rainbond, rainbond: {{ version: \"5.1\" }} }}\n"))?;
-        let refused = self.operator.run(&["plan"], SOON).and_then(|ended| ended.code(3)?.says("rainbond.network")?.says("beside which vxlan cannot run"));
+        let refused = self.operator.run(&["validate"], SOON).and_then(|ended| ended.code(3)?.says("rainbond.network")?.says("beside which vxlan cannot run"));
         self.operator.write(&text)?;
         refused.map(drop)
     }

@@ -114,7 +114,12 @@ impl Trials {
 
     fn promises(&self) -> Said {
         let input = self.input();
-        let (one, other) = (self.component.promised(&input).map_err(broken)?, self.component.promised(&input).map_err(broken)?);
+        // A platform is asked before there are offers, and again with them.
+        let first = match self.component.plugin.manifest().concern {
+            Concern::Platform => arcus_contract::handoffs::Input { handed: arcus_sdk::guest::nothing_handed(), ..input.clone() },
+            _ => input.clone(),
+        };
+        let (one, other) = (self.component.promised(&first).map_err(broken)?, self.component.promised(&input).map_err(broken)?);
         match (one, other) {
             (Ok((one, denied)), Ok((other, _))) if one == other => match denied.as_slice() {
                 [] => Ok(()),

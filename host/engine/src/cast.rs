@@ -101,16 +101,19 @@ impl Cast {
         self.roles.iter().map(|role| (role.plugin.name().to_owned(), role.plugin.digest().to_owned())).collect()
     }
 
-    /// Demands first, then offers: both from the file alone, so that all plans can be made at once.
+    /// Demands first, then offers: both from the file alone, so that all plans can be made at once. The platform is asked once more when it
+    /// is handed the offers: what it cannot use is told before any node is asked.
     async fn hand_over(&mut self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
         let mut found = Findings { file, diagnostics: vec![], troubles: vec![], denied: false };
         let nodes: Vec<_> = cluster.nodes.iter().map(|member| member.node.clone()).collect();
         let mut handed = Handed { demands: no_demands(), storage: vec![], network: None, gateway: None, others: vec![] };
-        for role in &self.roles {
+        let mut wanted = None;
+        for (place, role) in self.roles.iter().enumerate() {
             if role.plugin.manifest().concern == manifest::Concern::Platform {
                 match role.plugin.demands(&role.input).await {
                     Ok(demands) => {
                         found.deny(Export::Demands, vet::demands(role.plugin.manifest(), &nodes, &demands));
+                        wanted = Some((place, demands.clone()));
                         handed.demands = demands;
                     }
                     Err(failure) => found.add(role, failure),
@@ -157,6 +160,15 @@ impl Cast {
         for role in self.roles.iter_mut().chain(&mut self.preflight) {
             role.input.handed = handed.clone();
         }
+        // Where an offer is missing, it would be told what is wrong with that.
+        if found.is_empty() && let Some((place, first)) = wanted {
+            let role = &self.roles[place];
+            match role.plugin.demands(&role.input).await {
+                Ok(again) if again == first => {}
+                Ok(_) => found.troubles.push(changed_its_mind(role)),
+                Err(failure) => found.add(role, failure),
+            }
+        }
         found.into_result()
     }
 }
@@ -201,8 +213,12 @@ impl Findings<'_> {
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty() && self.troubles.is_empty()
+    }
+
     fn into_result(self) -> Result<(), Fault> {
-        if self.diagnostics.is_empty() && self.troubles.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
         let kind = if self.denied { Kind::Denied } else { Kind::Input };
@@ -228,6 +244,16 @@ pub fn broken(error: &arcus_plugin::CallError) -> Trouble {
         help: Some(error.help().into()),
         plugin: Some(error.plugin.clone()),
         tail: (!error.backtrace.is_empty()).then(|| error.backtrace.join("\n")),
+        ..Trouble::default()
+    }
+}
+
+fn changed_its_mind(role: &Role) -> Trouble {
+    Trouble {
+        code: "plugin.contract-broken".into(),
+        message: "it wants something else of the others once it knows what they offer".into(),
+        help: Some("tell its author: `arcus plugin test` shows it".into()),
+        plugin: Some(role.plugin.name().to_owned()),
         ..Trouble::default()
     }
 }

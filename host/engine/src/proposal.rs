@@ -112,6 +112,9 @@ pub struct PlannedLater {
     pub disrupts: Vec<Disruption>,
     /// What may be lost, by its name, where data are at risk.
     pub loses: Option<String>,
+    /// Nodes that it may run live on, should it come to that. None: it never will.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<Vec<String>>,
 }
 
 /// A difference, as unified text.
@@ -198,14 +201,17 @@ impl Engine {
             }
             match (&item.state, &item.standing) {
                 (State::LeftOut, _) => satisfied += 1,
-                (_, Standing::Later(why)) => later.push(postponed(item, why)),
+                (_, Standing::Later(why)) => later.push(self.postponed(item, why)),
                 // What waits for such a step is announced with its real action: it is concrete, only not yet possible.
                 (State::Waiting, _) | (State::Blocked(_), Standing::Open(_)) => steps.push(self.planned(outlook, place, &past)),
-                (State::Blocked(why), _) => blocked.push(postponed(item, why)),
+                (State::Blocked(why), _) => blocked.push(self.postponed(item, why)),
                 _ => {}
             }
         }
-        let envelope = Envelope::of(outlook.stated.iter().map(|(plugin, steps)| (plugin.as_str(), steps.as_slice())));
+        let mut envelope = Envelope::of(outlook.stated.iter().map(|(plugin, steps)| (plugin.as_str(), steps.as_slice())));
+        for role in &self.cast.roles {
+            envelope.live_within(role.plugin.name(), &vet::reach(role.plugin.manifest(), &role.input.nodes));
+        }
         let digest = likeness::digest(&serde_json::to_vec(&(&outlook.stated, &steps_key(&steps))).unwrap_or_default());
         let mut warnings: Vec<Trouble> = outlook.warnings.iter().map(|(plugin, warning)| Trouble::of(Some(plugin), warning.clone())).collect();
         warnings.extend(self.cast.roles.iter().filter_map(unsigned));
@@ -231,6 +237,29 @@ impl Engine {
             plugins: self.digests(),
             digest,
             envelope,
+        }
+    }
+
+    fn postponed(&self, item: &Item, why: &str) -> PlannedLater {
+        let (kinds, live) = match &item.step.action {
+            Action::Later(later) if later.kinds.iter().any(|kind| kind == "call") => {
+                let role = self.cast.roles.iter().find(|role| role.plugin.name() == item.plugin);
+                (later.kinds.clone(), role.map(|role| vet::reach(role.plugin.manifest(), &role.input.nodes)))
+            }
+            Action::Later(later) => (later.kinds.clone(), None),
+            Action::Call(call) => (vec![vet::kind(&item.step.action).to_owned()], Some(call.nodes.clone())),
+            action => (vec![vet::kind(action).to_owned()], None),
+        };
+        PlannedLater {
+            id: item.step.id.clone(),
+            plugin: item.plugin.clone(),
+            node: item.step.node.clone(),
+            title: item.step.title.clone(),
+            kinds,
+            why: why.to_owned(),
+            disrupts: item.step.disrupts.clone(),
+            loses: lost(&item.step),
+            live,
         }
     }
 
@@ -358,23 +387,6 @@ fn unsigned(role: &Role) -> Option<Trouble> {
 
 fn steps_key(steps: &[PlannedStep]) -> Vec<(&str, &str, Option<&str>)> {
     steps.iter().map(|step| (step.plugin.as_str(), step.id.as_str(), step.diff.as_ref().and_then(|diff| diff.text.as_deref()))).collect()
-}
-
-fn postponed(item: &Item, why: &str) -> PlannedLater {
-    let kinds = match &item.step.action {
-        Action::Later(later) => later.kinds.clone(),
-        action => vec![vet::kind(action).to_owned()],
-    };
-    PlannedLater {
-        id: item.step.id.clone(),
-        plugin: item.plugin.clone(),
-        node: item.step.node.clone(),
-        title: item.step.title.clone(),
-        kinds,
-        why: why.to_owned(),
-        disrupts: item.step.disrupts.clone(),
-        loses: lost(&item.step),
-    }
 }
 
 fn undo(step: &Step) -> &'static str {

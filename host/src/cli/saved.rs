@@ -52,6 +52,8 @@ struct SavedStep {
     loses: Option<String>,
     #[serde(default)]
     once: bool,
+    #[serde(default)]
+    live: Option<Vec<String>>,
 }
 
 /// A plan as it is saved and as `-o json` prints it: everything that is shown.

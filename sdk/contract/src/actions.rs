@@ -177,7 +177,8 @@ pub struct Later {
     /// Shown as "known after ...".
     #[cfg_attr(feature = "host", component(name = "why"))]
     pub why: String,
-    /// Names of cases of `action`.
+    /// Names of cases of `action`. With `call` among them, it is shown with all nodes of the roles that the manifest names, and may
+    /// open these and no others.
     #[cfg_attr(feature = "host", component(name = "kinds"))]
     pub kinds: Vec<String>,
 }

@@ -59,6 +59,16 @@ impl Envelope {
         envelope
     }
 
+    /// Where steps of this plugin that are not known yet may run live, should they come to that: nowhere but on these nodes.
+    pub fn live_within(&mut self, plugin: &str, nodes: &[String]) {
+        for (name, intent) in &mut self.intents {
+            let ours = name.strip_prefix(plugin).is_some_and(|rest| rest.starts_with('/'));
+            if ours && intent.live.is_none() && intent.kinds.iter().any(|kind| kind == "call") {
+                intent.live = Some(nodes.to_vec());
+            }
+        }
+    }
+
     /// Checks a step of a later round.
     ///
     /// # Errors
@@ -81,7 +91,7 @@ impl Envelope {
         if let (Action::Call(call), Some(shown)) = (&step.action, &intent.live)
             && let Some(node) = call.nodes.iter().find(|node| !shown.contains(node))
         {
-            return outside(format!("it runs live on {node} as well, shown was {}", shown.join(", ")));
+            return outside(format!("it runs live on {node}, shown was {}", shown.join(", ")));
         }
         if step.disrupts.iter().any(|risk| !intent.disrupts.contains(risk)) {
             return outside("it puts more at risk than was shown".into());
@@ -99,7 +109,24 @@ impl Envelope {
 mod tests {
     use super::*;
     use crate::samples::step;
-    use arcus_contract::actions::Later;
+    use arcus_contract::actions::{Call, Later};
+
+    #[test]
+    fn what_runs_live_later_stays_on_the_nodes_that_were_shown() {
+        let call = |nodes: &[&str]| step("relay", "one", Action::Call(Call { name: "relay".into(), args: "{}".into(), nodes: nodes.iter().map(|node| (*node).to_owned()).collect() }));
+        let later = [step("relay", "one", Action::Later(Later { why: "the first is not there yet".into(), kinds: vec!["wait".into(), "call".into()] }))];
+        let mut envelope = Envelope::of([("p", later.as_slice())]);
+        envelope.live_within("other", &[]);
+        envelope.live_within("p", &["one".into(), "two".into()]);
+        assert_eq!(envelope.covers("p", &call(&["two"])), Ok(()));
+        assert_eq!(envelope.covers("p", &later[0]), Ok(()));
+        assert_eq!(envelope.covers("p", &call(&["one", "three"])).unwrap_err().reason, "it runs live on three, shown was one, two");
+        // What was shown with its own nodes keeps to these.
+        let shown = [call(&["one"])];
+        let mut envelope = Envelope::of([("p", shown.as_slice())]);
+        envelope.live_within("p", &["one".into(), "two".into()]);
+        assert_eq!(envelope.covers("p", &call(&["two"])).unwrap_err().reason, "it runs live on two, shown was one");
+    }
 
     #[test]
     fn what_was_shown_to_be_lost_is_all_that_may_be() {

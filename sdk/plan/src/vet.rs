@@ -359,6 +359,13 @@ pub fn role_name(role: Role) -> &'static str {
     }
 }
 
+/// Names of the nodes that a plugin may touch.
+#[must_use]
+pub fn reach(manifest: &Manifest, nodes: &[Node]) -> Vec<String> {
+    let roles = &manifest.grant.roles;
+    nodes.iter().filter(|node| roles.is_empty() || has_role(node, roles)).map(|node| node.name.clone()).collect()
+}
+
 fn has_role(node: &Node, roles: &[String]) -> bool {
     node.roles.iter().any(|role| roles.iter().any(|name| name == role_name(*role)))
 }

@@ -542,7 +542,10 @@ impl<P: Subject> Lab<P> {
     /// As [`Lab::plan`].
     pub fn announce(&self) -> Result<Envelope, Trouble> {
         let desired = self.plan()?;
-        Ok(Envelope::of([(self.fixture.manifest.name.as_str(), desired.steps.as_slice())]))
+        let manifest = &self.fixture.manifest;
+        let mut envelope = Envelope::of([(manifest.name.as_str(), desired.steps.as_slice())]);
+        envelope.live_within(&manifest.name, &vet::reach(manifest, &self.world.borrow().nodes));
+        Ok(envelope)
     }
 
     /// As [`Lab::converge`], with what was announced before.
@@ -685,12 +688,16 @@ impl<P: Gateway> Lab<P> {
 }
 
 impl<P: Platform> Lab<P> {
-    /// As [`Lab::storage_offer`].
+    /// As [`Lab::storage_offer`]; asked before the offers and after them, as the host does.
     ///
     /// # Errors
-    /// `Refused` by the plugin, `Denied` by the manifest.
+    /// `Refused` by the plugin, `Denied` by the manifest, or because it wants something else the second time.
     pub fn demands(&self) -> Result<PlatformDemand, Trouble> {
-        let demands = guest::demands::<P>(self.input()).map_err(Trouble::Refused)?;
+        let bare = Input { handed: guest::nothing_handed(), ..self.input() };
+        let demands = guest::demands::<P>(bare).map_err(Trouble::Refused)?;
+        if guest::demands::<P>(self.input()).map_err(Trouble::Refused)? != demands {
+            return Err(Trouble::Denied(vec!["it wants something else once it knows the offers".into()]));
+        }
         vet::handed::demands(&self.fixture.manifest, &self.world.borrow().nodes, &demands).map_err(denied)?;
         Ok(demands)
     }

@@ -214,6 +214,10 @@ fn later(text: &mut Safe, title: &'static str, all: &[PlannedLater], proposal: &
         let silent = proposal.missing.iter().find(|(_, missing)| one.why.contains(&missing.message));
         let why = silent.map_or_else(|| Safe::of(&Foreign::line(&one.why)), |(node, _)| safe!("{} was not reached", Foreign::word(node)));
         text.line(&safe!("      {} {}", paint.dim("why:"), why));
+        if let Some(nodes) = &one.live {
+            let nodes: Vec<Safe> = nodes.iter().map(|node| Safe::of(&Foreign::word(node))).collect();
+            text.line(&safe!("      {}", paint.red(safe!("may run live on {}, and on no other node", Safe::join(&nodes, ", ")))));
+        }
         for disrupts in &one.disrupts {
             text.line(&safe!("      {}", paint.red(disruption(*disrupts, one.loses.as_deref()))));
         }

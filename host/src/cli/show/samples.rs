@@ -76,6 +76,7 @@ pub fn proposal() -> Proposal {
             why: "its id is known once it is installed".into(),
             disrupts: vec![Disruption::Quorum],
             loses: None,
+            live: None,
         }],
         blocked: vec![PlannedLater {
             id: "peer-storage03".into(),
@@ -86,6 +87,7 @@ pub fn proposal() -> Proposal {
             why: "storage03 did not answer".into(),
             disrupts: vec![],
             loses: None,
+            live: None,
         }],
         refused: vec![],
         satisfied: 12,
