@@ -4,7 +4,7 @@
 //! platform comes after the address), all are unwell alike, so the first has it; and it keeps it while it is the only one where the unit
 //! starts, which can take minutes.
 
-use crate::ring::Whose;
+use crate::whose::Whose;
 use arcus_sdk::prelude::*;
 
 /// Where the program is.

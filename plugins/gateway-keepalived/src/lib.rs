@@ -2,6 +2,7 @@
 
 mod conf;
 mod config;
+mod gates;
 mod health;
 mod holder;
 mod leave;
@@ -11,10 +12,12 @@ mod ring;
 mod trials;
 mod unlisted;
 mod vrid;
+mod whose;
 
 use arcus_sdk::prelude::*;
 pub use config::Config;
-use ring::{Ring, Whose};
+use ring::Ring;
+use whose::Whose;
 
 /// The plugin.
 pub struct Keepalived;

@@ -2,7 +2,7 @@
 
 use crate::conf;
 use crate::config::Config;
-use crate::plan::Gates;
+use crate::gates::Gates;
 use crate::ring::{Ring, interface};
 use crate::unlisted;
 use crate::vrid;

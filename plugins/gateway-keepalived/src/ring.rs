@@ -2,21 +2,13 @@
 
 use crate::config::Config;
 use crate::health::Check;
+use crate::whose::Whose;
 use arcus_sdk::net::{self, IpNet, Ipv4Net};
 use arcus_sdk::prelude::*;
 use std::net::Ipv4Addr;
 
 /// Priorities lie this far apart where there is room.
 const APART: u8 = 10;
-
-/// Who holds the address of a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// The gateways: what users reach.
-    Gateways,
-    /// The managers: what the cluster itself reaches.
-    Managers,
-}
 
 /// The group.
 pub struct Ring<'a> {
@@ -136,16 +128,6 @@ pub fn gateways(cluster: &Cluster<Config>) -> Vec<&Node> {
 
 fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
-}
-
-impl Whose {
-    /// Where the address stands in the config.
-    pub fn pointer(self) -> &'static str {
-        match self {
-            Whose::Gateways => "/vip",
-            Whose::Managers => "/managers",
-        }
-    }
 }
 
 fn vip(cluster: &Cluster<Config>, whose: Whose, text: &str) -> Result<Ipv4Net, Problem> {

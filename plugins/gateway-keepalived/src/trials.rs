@@ -2,7 +2,7 @@
 //! serve is measured from the operator's machine, or from a node of their choice.
 
 use crate::config::{Config, Health};
-use crate::plan::Gates;
+use crate::gates::Gates;
 use crate::ring::Ring;
 use crate::{conf, holder};
 use arcus_sdk::prelude::*;

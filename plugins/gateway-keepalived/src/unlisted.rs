@@ -2,7 +2,7 @@
 //! there; every plan tells of it, and verify fails.
 
 use crate::config::Config;
-use crate::plan::Gates;
+use crate::gates::Gates;
 use crate::ring::Ring;
 use crate::vrid::Heard;
 use arcus_sdk::{Finding, prelude::*};

@@ -1,7 +1,8 @@
 //! The number of the VRRP group: stable for ever, different between clusters, and nobody else's on the segment.
 
 use crate::config::Config;
-use crate::ring::{Ring, Whose};
+use crate::ring::Ring;
+use crate::whose::Whose;
 use arcus_sdk::prelude::*;
 
 /// The number in a configuration of keepalived for the group that holds this address.

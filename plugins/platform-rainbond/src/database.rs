@@ -3,25 +3,12 @@
 //! `grctl` takes the password of the latter as an argument and writes it into files. That is refused unless the cluster file accepts it;
 //! then a small program on the node adds it to the installer's arguments, so that it is in no plan, journal or log of ours.
 
-use crate::config::{Config, Outside};
+use crate::config::Config;
+use crate::console::Database;
 use crate::seat::{Seat, Stage};
 use crate::{member, paths};
 use arcus_sdk::prelude::*;
 use arcus_sdk::{Ask, Finding};
-
-/// Which one, and how it is asked.
-#[derive(Debug, Clone, Copy)]
-pub enum Database<'a> {
-    /// In a container on the first node.
-    Own,
-    /// The operator's.
-    Outside(&'a Outside),
-}
-
-/// The client in the own one's container. Not `din`, which wants a terminal.
-const OWN_CLIENT: [&str; 5] = ["docker", "exec", "-i", "rbd-db", "mysql"];
-/// The client beside the operator's one.
-const OUTSIDE_CLIENT: [&str; 2] = ["mysql", "--defaults-file=/opt/arcus/database.cnf"];
 
 /// What the installer wrote the password of either database into, readable for all.
 const EXPOSED: [&str; 5] = [
@@ -31,29 +18,6 @@ const EXPOSED: [&str; 5] = [
     "/opt/rainbond/.init/.db_info",
     "/opt/rainbond/.init/db",
 ];
-
-impl<'a> Database<'a> {
-    /// As the file says.
-    pub fn of(cluster: &'a Cluster<Config>) -> Self {
-        cluster.config.database.as_ref().map_or(Database::Own, Database::Outside)
-    }
-
-    /// Reads statements from its input.
-    pub fn client(self) -> Vec<&'static str> {
-        match self {
-            Database::Own => OWN_CLIENT.to_vec(),
-            Database::Outside(_) => OUTSIDE_CLIENT.to_vec(),
-        }
-    }
-
-    /// Asks for the data centres.
-    pub fn regions(self) -> Ask<Output> {
-        match self {
-            Database::Own => probe::query("regions", []),
-            Database::Outside(_) => probe::query("regions-outside", []),
-        }
-    }
-}
 
 /// What is said with every plan while the password goes through the installer's hands.
 pub fn warn(cluster: &Cluster<Config>, seat: &Node, plan: &mut Plan) {
@@ -102,12 +66,6 @@ case $password in
 esac
 /opt/arcus/grctl "$@" --exdb-passwd "$password" 2>&1 | sed -u "s|$password|(redacted)|g"
 "#;
-
-/// Arguments of init, without the password.
-pub fn arguments(outside: &Outside) -> Vec<String> {
-    let words = ["--enable-exdb", "true", "--exdb-type", "mysql", "--exdb-host", &outside.host, "--exdb-port", &outside.port.to_string(), "--exdb-user", &outside.user];
-    words.map(str::to_owned).to_vec()
-}
 
 /// Judges `database`: the first request logs in, the others only reach it.
 pub fn answers(_: &Cluster<Config>, case: &Case<'_>) -> Judged {

@@ -3,47 +3,8 @@
 use crate::addresses::Addresses;
 use crate::config::{Config, Source};
 use crate::seat::{Seat, Stage};
-use crate::{bundle, database, member, paths, tool};
+use crate::{bundle, database, init, member, paths, tool};
 use arcus_sdk::prelude::*;
-
-/// `grctl init` with all that it must be told. `Err`: what cannot be.
-pub fn argv(cluster: &Cluster<Config>, node: &Node) -> Result<Vec<String>, Problem> {
-    let config = &cluster.config;
-    let program = if config.database.is_some() { paths::WITH_DATABASE } else { paths::INSTALLER };
-    let mut argv: Vec<String> = vec![program.into(), "init".into()];
-    let mut say = |flag: &str, value: &str| argv.extend([flag.to_owned(), value.to_owned()]);
-    say("--role", &config.version.init_roles(&member::roles(cluster, node)));
-    say("--rainbond-version", config.version.word());
-    say("--install-type", config.install.word());
-    say("--iip", &node.address);
-    if let Some(eip) = &config.eip {
-        say("--eip", eip);
-    }
-    if let Some(addresses) = Addresses::of(cluster) {
-        say("--vip", addresses.managers);
-    }
-    if let Some(domain) = &config.domain {
-        say("--domain", domain);
-    }
-    if let Some(network) = &cluster.handed.network {
-        // Anything but these two becomes calico without a word.
-        match network.kind.as_str() {
-            kind @ ("calico" | "flannel") => say("--network", kind),
-            kind => return Err(problem("rainbond.network", format!("the installer knows no network {kind}"))),
-        }
-        say("--pod-cidr", &network.pods);
-    }
-    if !config.installer_checks {
-        say("--enable-check", "disable");
-    }
-    if let Some((_, offer)) = cluster.handed.storage.first() {
-        argv.extend(config.version.storage_args(paths::SHARED, offer));
-    }
-    if let Some(outside) = &config.database {
-        argv.extend(database::arguments(outside));
-    }
-    Ok(argv)
-}
 
 /// All that should be so for the first node. Returns the step after which it is healthy.
 pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Result<Planned, Problem> {
@@ -63,7 +24,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
     let marks = sorted(member::managers(cluster)).into_iter().map(|manager| probe::content(paths::MARK, 64).on(manager));
     let signs = [probe::job(format!("init:{}", node.name)).on(node), probe::query("fail-log", []).on(node)];
     let init = plan
-        .job("init", node, argv(cluster, node)?)
+        .job("init", node, init::argv(cluster, node)?)
         .status_lies()
         .until(marks.chain(signs), format!("{} has the mark of a finished installation", node.name), 5)
         .title(format!("install Rainbond {} on its first node (grctl init)", config.version))

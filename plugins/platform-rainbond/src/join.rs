@@ -3,20 +3,11 @@
 use crate::config::Config;
 use crate::grctl;
 use crate::seat::{Seat, Stage};
-use crate::{etcd, majority, member, mend, paths, ready, unlisted};
+use crate::{etcd, majority, member, mend, paths, ready, ring, unlisted};
 use arcus_sdk::prelude::*;
 
-/// Members of etcd change one at a time; a failure leaves the rest alone.
-pub const MEMBERSHIP: &str = "membership";
 /// So many nodes that are no managers are installed at the same time: each is a run of the installer on the first manager.
 const AT_ONCE: usize = 4;
-
-/// The id under which Rainbond has a node, or will.
-pub fn uid(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node) -> String {
-    let listed = seat.nodes.known().and_then(|nodes| grctl::at(nodes, &node.address));
-    // Somebody may have added it by hand, under another id.
-    listed.map_or_else(|| cluster.stable_uuid(&format!("node/{}", node.name)), |listed| listed.uid.clone())
-}
 
 /// Nodes that Rainbond has at another address than the file: it has no way to move one.
 fn moved(cluster: &Cluster<Config>, seat: &Seat<'_>, nodes: &[&Node]) -> Vec<Problem> {
@@ -41,7 +32,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
     if let Some(problem) = member::cannot_add(cluster, seat.patch) {
         plan.problem(problem);
     }
-    let ring = etcd::look(cluster, seat);
+    let ring = ring::look(cluster, seat);
     unlisted::plan(cluster, seat, &ring, plan);
     if seat.stage == Stage::Done {
         majority::ailing(seat, &ring).into_iter().for_each(|problem| plan.warn(problem));
@@ -71,7 +62,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
             }
             ready::clear(other, joins, plan);
         }
-        let mut last = install(cluster, seat, node, first, &before, plan).group(MEMBERSHIP);
+        let mut last = install(cluster, seat, node, first, &before, plan).group(ring::MEMBERSHIP);
         // From the moment it is registered until it runs, one of two is no majority.
         if joins && count == 1 && ready::in_use(seat, &ring) {
             last = last.disrupts(Disruption::Quorum);
@@ -90,7 +81,7 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
         ];
         let member = plan
             .wait("member", node, asked, &format!("{} takes part in etcd and reports", node.name), healthy)
-            .group(MEMBERSHIP)
+            .group(ring::MEMBERSHIP)
             .after([&last]);
         members.push(member.clone());
         gate = vec![member];
@@ -121,19 +112,19 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, first: &Planned, plan: &
 /// a minute, then started again.
 fn refresh(seat: &Seat<'_>, node: &Node, after: &[Planned], plan: &mut Plan) -> Planned {
     let asked = || [probe::query("nodes", []).on(seat.node), probe::service("node.service").on(node)];
-    let settled = plan.wait("settled", node, asked(), &format!("{} is running, or has had its time", node.name), 120).group(MEMBERSHIP).after(after);
+    let settled = plan.wait("settled", node, asked(), &format!("{} is running, or has had its time", node.name), 120).group(ring::MEMBERSHIP).after(after);
     plan.command("refresh", node, ["systemctl", "restart", "node.service"])
         .until(asked(), "its agent sees all managers", 120)
         .title("start its agent again, which may know too few managers")
         .known(&seat.nodes)
         // Looked at when its turn comes: where the agent sees all, it is left alone.
-        .group(MEMBERSHIP)
+        .group(ring::MEMBERSHIP)
         .after([&settled])
 }
 
 fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Planned, after: &[Planned], plan: &mut Plan) -> Planned {
     let config = &cluster.config;
-    let uid = uid(cluster, seat, node);
+    let uid = seat.uid(cluster, node);
     let installed = |nodes: &Vec<grctl::Listed>| grctl::at(nodes, &node.address).is_some_and(|listed| listed.status.is_installed());
     let mut before = after.to_vec();
     // The key serves the installation, which then brings its own: a node that was added by hand needs none of ours.
@@ -178,7 +169,7 @@ fn install(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, first: &Plan
 
 /// Installed is not in service: Kubernetes knows a compute node only after this.
 fn up(cluster: &Cluster<Config>, seat: &Seat<'_>, node: &Node, after: &Planned, plan: &mut Plan) -> Planned {
-    plan.command("up", seat.node, [paths::GRCTL, "node", "up", &uid(cluster, seat, node)])
+    plan.command("up", seat.node, [paths::GRCTL, "node", "up", &seat.uid(cluster, node)])
         .status_lies()
         .until([probe::query("nodes", []).on(seat.node)], format!("{} takes applications", node.name), cluster.config.timeouts.healthy)
         .about(node)

@@ -1,11 +1,11 @@
 //! A node out of the cluster: its work moved away, the others healthy without it, its record gone, and then the machine.
 
 use crate::config::Config;
-use crate::etcd::Ring;
+use crate::ring::{self, Ring};
 use crate::grctl::{self, Listed};
 use crate::member::{self, Role};
 use crate::seat::{self, Seat, Stage};
-use crate::{etcd, join, paths};
+use crate::{etcd, paths};
 use arcus_sdk::prelude::*;
 
 /// What Rainbond runs on nodes that are no managers: the agent first, which starts the others again when it finds them stopped.
@@ -39,14 +39,14 @@ pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(
     };
     let listed = grctl::at(nodes, &node.address);
     if member::is_manager(node) {
-        let ring = etcd::look(cluster, &seat);
+        let ring = ring::look(cluster, &seat);
         let how = listed.map_or_else(|| "Rainbond does not list it: delete it from the file".to_owned(), |listed| by_hand(&seat, &ring, listed));
         return Err(problem("rainbond.manager-stays", format!("{} is a manager: taking one out puts the majority at risk, so it is done by hand", node.name)).on(node).help(how));
     }
     if let Some(why) = listed.and_then(|listed| last_of_its_kind(nodes, listed)) {
         return Err(problem("rainbond.last-one", why).on(node).help("add another one first"));
     }
-    let uid = join::uid(cluster, &seat, node);
+    let uid = seat.uid(cluster, node);
     let list = || [probe::query("nodes", []).on(seat.node)];
     let mut before = Vec::new();
     if listed.is_some_and(|listed| listed.roles.contains(&Role::Compute) && listed.status.is_installed()) {

@@ -1,7 +1,7 @@
 //! Whether etcd has its majority, and how many more of its members may fail. What is down is somebody's to start: told in every plan and by
 //! `status`, with the nodes it is about, and never taken out.
 
-use crate::etcd::{Other, Ring};
+use crate::ring::{Other, Ring};
 use crate::seat::Seat;
 use arcus_sdk::prelude::*;
 

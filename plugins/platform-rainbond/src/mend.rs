@@ -2,7 +2,8 @@
 //! again. Where it was the second, nobody has a majority any more, and the first goes on alone from its own data.
 
 use crate::config::Config;
-use crate::etcd::{self, Other, Ring};
+use crate::etcd;
+use crate::ring::{self, Other, Ring};
 use crate::seat::{self, Seat, Stage};
 use crate::paths;
 use arcus_sdk::prelude::*;
@@ -11,7 +12,7 @@ use arcus_sdk::prelude::*;
 pub fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
     let seat = seat::find(cluster)?;
     if seat.stage == Stage::Done {
-        steps(&seat, &etcd::look(cluster, &seat), plan)?;
+        steps(&seat, &ring::look(cluster, &seat), plan)?;
     }
     Ok(())
 }

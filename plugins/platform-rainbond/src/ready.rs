@@ -2,7 +2,8 @@
 //! ever runs or not.
 
 use crate::config::Config;
-use crate::etcd::{self, Other, Ring};
+use crate::etcd;
+use crate::ring::{self, Other, Ring};
 use crate::grctl::Listed;
 use crate::seat::{Seat, Stage};
 use crate::{member, paths};
@@ -54,7 +55,7 @@ pub fn plan(seat: &Seat<'_>, ring: &Ring<'_>, other: &Other<'_>, after: &[Planne
     ];
     let expect = format!("all is ready for {} to take part in etcd", node.name);
     // As long as etcd has not settled after the one before.
-    let ready = plan.wait("ready", node, asked, &expect, 60).group(crate::join::MEMBERSHIP).after([&trial]);
+    let ready = plan.wait("ready", node, asked, &expect, 60).group(ring::MEMBERSHIP).after([&trial]);
     if !in_use(seat, ring) {
         return vec![ready];
     }

@@ -3,7 +3,7 @@
 
 use crate::addresses::Addresses;
 use crate::config::Config;
-use crate::database::Database;
+use crate::console::Database;
 use crate::seat::{Seat, Stage};
 use arcus_sdk::parse;
 use arcus_sdk::prelude::*;

@@ -4,7 +4,7 @@
 //! and a manager that did not answer is never taken for one without a cluster.
 
 use crate::config::{Config, Source};
-use crate::database::Database;
+use crate::console::Database;
 use crate::grctl::{self, Listed};
 use crate::{etcd, member, paths};
 use arcus_sdk::prelude::*;
@@ -21,6 +21,15 @@ pub struct Seat<'a> {
     pub regions: Look<Output>,
     /// Patch of its grctl; none where it does not say.
     pub patch: Option<u32>,
+}
+
+impl Seat<'_> {
+    /// The id under which Rainbond has a node, or will.
+    pub fn uid(&self, cluster: &Cluster<Config>, node: &Node) -> String {
+        let listed = self.nodes.known().and_then(|nodes| grctl::at(nodes, &node.address));
+        // Somebody may have added it by hand, under another id.
+        listed.map_or_else(|| cluster.stable_uuid(&format!("node/{}", node.name)), |listed| listed.uid.clone())
+    }
 }
 
 /// How far the installation of the seat is.
@@ -226,7 +235,7 @@ fn half(cluster: &Cluster<Config>, node: &Node, what: &str, job: Option<&JobFact
     let reason = log.as_deref().and_then(grctl::reason).or_else(|| tail.as_deref().and_then(grctl::reason));
     let reason = reason.or_else(|| tail.as_deref().and_then(grctl::last_line)).unwrap_or_else(|| "its logs name no reason".into());
     let message = format!("an init on {} began and did not finish ({what} is there, {} is not): {reason}", node.name, paths::MARK);
-    let again = crate::first::argv(cluster, node).map_or_else(|_| "grctl init".to_owned(), |argv| shell(&argv));
+    let again = crate::init::argv(cluster, node).map_or_else(|_| "grctl init".to_owned(), |argv| shell(&argv));
     problem("rainbond.half-init", message).on(node).help(format!(
         "read /opt/rainbond/rainbond-ansible/log/fail.log and /tmp/install there, mend the cause, and choose: go on with what is there by running on {node} `{again}` until it ends with success, then `arcus apply`; or begin anew by running on {node} `/usr/local/bin/grctl reset` and `rm -rf /opt/rainbond/.init /opt/rainbond/data`, then `arcus apply`",
         node = node.name

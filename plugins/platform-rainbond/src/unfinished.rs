@@ -1,7 +1,7 @@
 //! What is half-done: between one manager and three, and what a failed addition left; and what comes before all of that, a majority.
 
 use crate::config::Config;
-use crate::etcd;
+use crate::ring;
 use crate::seat::{self, Stage};
 use crate::{majority, member};
 use arcus_sdk::prelude::*;
@@ -16,7 +16,7 @@ pub fn find(cluster: &Cluster<Config>) -> Result<Vec<Problem>, Problem> {
         }
         return Ok(found);
     }
-    let ring = etcd::look(cluster, &seat);
+    let ring = ring::look(cluster, &seat);
     found.extend(majority::ailing(&seat, &ring));
     if ring.starts_alone() {
         let message = format!("etcd of {} forgets all other members when it is started again", seat.node.name);

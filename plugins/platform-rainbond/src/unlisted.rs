@@ -1,7 +1,7 @@
 //! What Rainbond and etcd have and the file does not say. Nothing is changed on such nodes; every plan tells of them.
 
 use crate::config::Config;
-use crate::etcd::Ring;
+use crate::ring::Ring;
 use crate::grctl::Listed;
 use crate::member::{self, Role, Roles};
 use crate::seat::Seat;

@@ -4,7 +4,7 @@ use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::grctl::{self, Health, Listed};
 use crate::seat::{self, Stage};
-use crate::{apiserver, bundle, certificate, database, domain, endpoints, etcd, installed, member, names, paths, region, tool, unlisted};
+use crate::{apiserver, bundle, certificate, database, domain, endpoints, installed, member, names, paths, region, ring, tool, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Rainbond's own checks run each 5 to 20 s and tolerate three errors, so its word is that much late.
@@ -51,7 +51,7 @@ pub fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Prob
     }
     checks.of_cluster("unlisted", "Rainbond has no node that the file does not have").judge(&seat.nodes, |nodes| strangers(cluster, nodes));
     if seat.stage == Stage::Done {
-        let ring = etcd::look(cluster, &seat);
+        let ring = ring::look(cluster, &seat);
         checks.of_cluster("unlisted-members", "etcd has the managers of the file as its members, and no other").judge(&ring.members, |members| {
             let strangers = unlisted::members(cluster, &ring);
             let missing: Vec<&str> = managers.iter().filter(|node| !ring.has(&node.address)).map(|node| node.name.as_str()).collect();

@@ -1,6 +1,5 @@
-//! The plugin's section of the cluster file, and everything the file alone shows to be wrong with it.
+//! The plugin's section of the cluster file.
 
-use crate::layout::Layout;
 use arcus_sdk::prelude::*;
 use std::collections::BTreeMap;
 
@@ -68,12 +67,13 @@ impl Setting {
 }
 
 /// Options that follow from the rest of the section.
-const OWN: [&str; 3] = ["cluster.quorum-type", "cluster.server-quorum-type", "network.ping-timeout"];
+pub const OWN: [&str; 3] = ["cluster.quorum-type", "cluster.server-quorum-type", "network.ping-timeout"];
 
 /// How often it is looked for what is to be healed. What could not be healed when its node came back, because somebody wrote, waits for
 /// that; GlusterFS itself takes ten minutes.
-const HEAL_OPTION: &str = "cluster.heal-timeout";
-const HEAL_TIMEOUT: u32 = 60;
+pub const HEAL_OPTION: &str = "cluster.heal-timeout";
+/// Seconds.
+pub const HEAL_TIMEOUT: u32 = 60;
 
 /// Seconds in which every copy is whole again after little was written: one look for what is to be healed, and the healing.
 pub fn heals(config: &Config) -> u32 {
@@ -81,41 +81,8 @@ pub fn heals(config: &Config) -> u32 {
     given.unwrap_or(HEAL_TIMEOUT).min(86_400) + 60
 }
 
-/// All options that the volume should have, by name.
-pub fn options(config: &Config, layout: &Layout) -> BTreeMap<String, String> {
-    let usual = (HEAL_OPTION.to_owned(), HEAL_TIMEOUT.to_string());
-    let given = config.options.iter().map(|(name, value)| (name.clone(), value.word()));
-    // Two copies: a quorum of more than half would stop everything when either node is lost, which is what the operator
-    // chose not to have by accepting the risk.
-    let (clients, servers) = if layout.has_majority() { ("auto", "server") } else { ("none", "none") };
-    let own = [clients.to_owned(), servers.to_owned(), config.ping_timeout.to_string()];
-    std::iter::once(usual).chain(given).chain(OWN.map(str::to_owned).into_iter().zip(own)).collect()
-}
-
-/// Everything that the cluster file alone shows to be wrong, and the layout if it can be told.
-pub fn read(cluster: &Cluster<Config>) -> Result<Layout, Vec<Problem>> {
-    let mut problems = option_mistakes(&cluster.config);
-    if cluster.config.brick.split('/').any(|part| part == "." || part == "..") {
-        let message = format!("the brick {} is no plain path", cluster.config.brick);
-        problems.push(problem("gluster.brick-path", message).at("/brick").help("write it without `.` and `..`"));
-    }
-    for node in cluster.role(Role::Storage) {
-        if node.address.contains(':') {
-            let message = format!("{} has the IPv6 address {}: bricks are reached by IPv4 here", node.name, node.address);
-            problems.push(problem("gluster.ipv6", message).help("give the storage nodes IPv4 addresses"));
-        }
-    }
-    match Layout::of(cluster) {
-        Ok(layout) if problems.is_empty() => Ok(layout),
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
-        }
-    }
-}
-
-fn option_mistakes(config: &Config) -> Vec<Problem> {
+/// What is wrong with the options.
+pub fn option_mistakes(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, value) in &config.options {
         let pointer = format!("/options/{name}");

@@ -1,8 +1,9 @@
 //! Which bricks the volume has, on which nodes, in which sets: from the cluster file alone, and the same however its nodes are
 //! ordered.
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use arcus_sdk::prelude::*;
+use std::collections::BTreeMap;
 
 /// A directory of the volume's files on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,29 @@ pub struct Layout {
     pub replica: usize,
     /// The last of every set is an arbiter.
     pub arbiter: bool,
+}
+
+/// Everything that the cluster file alone shows to be wrong, and the layout if it can be told.
+pub fn read(cluster: &Cluster<Config>) -> Result<Layout, Vec<Problem>> {
+    let mut problems = config::option_mistakes(&cluster.config);
+    if cluster.config.brick.split('/').any(|part| part == "." || part == "..") {
+        let message = format!("the brick {} is no plain path", cluster.config.brick);
+        problems.push(problem("gluster.brick-path", message).at("/brick").help("write it without `.` and `..`"));
+    }
+    for node in cluster.role(Role::Storage) {
+        if node.address.contains(':') {
+            let message = format!("{} has the IPv6 address {}: bricks are reached by IPv4 here", node.name, node.address);
+            problems.push(problem("gluster.ipv6", message).help("give the storage nodes IPv4 addresses"));
+        }
+    }
+    match Layout::of(cluster) {
+        Ok(layout) if problems.is_empty() => Ok(layout),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
 }
 
 impl Layout {
@@ -77,6 +101,17 @@ impl Layout {
     /// Two of three decide; with two alone, nobody does.
     pub fn has_majority(&self) -> bool {
         self.replica > 2
+    }
+
+    /// All options that the volume should have, by name.
+    pub fn options(&self, config: &Config) -> BTreeMap<String, String> {
+        let usual = (config::HEAL_OPTION.to_owned(), config::HEAL_TIMEOUT.to_string());
+        let given = config.options.iter().map(|(name, value)| (name.clone(), value.word()));
+        // Two copies: a quorum of more than half would stop everything when either node is lost, which is what the operator
+        // chose not to have by accepting the risk.
+        let (clients, servers) = if self.has_majority() { ("auto", "server") } else { ("none", "none") };
+        let own = [clients.to_owned(), servers.to_owned(), config.ping_timeout.to_string()];
+        std::iter::once(usual).chain(given).chain(config::OWN.map(str::to_owned).into_iter().zip(own)).collect()
     }
 
     /// As `gluster volume info` says it.

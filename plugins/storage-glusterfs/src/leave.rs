@@ -1,12 +1,12 @@
 //! A node that leaves the cluster: the volume is unmounted there. One that keeps a brick does not leave by itself.
 
-use crate::config::{self, Config};
-use crate::layout::storage;
+use crate::config::Config;
+use crate::layout::{self, storage};
 use arcus_sdk::prelude::*;
 
 /// The steps. `Err`: it keeps files, and how it is taken out by hand.
 pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(), Problem> {
-    let layout = config::read(cluster).map_err(|mut problems| problems.swap_remove(0))?;
+    let layout = layout::read(cluster).map_err(|mut problems| problems.swap_remove(0))?;
     if storage(cluster).iter().any(|server| server.name == node.name) {
         let bricks: Vec<String> = layout.bricks.iter().filter(|brick| brick.node == node.name).map(|brick| format!("{}:{}", node.address, brick.path)).collect();
         let message = format!("{} keeps {} of the volume {}: taking it out puts files at risk, so it is done by hand", node.name, if bricks.is_empty() { "names".to_owned() } else { bricks.join(", ") }, cluster.config.volume);

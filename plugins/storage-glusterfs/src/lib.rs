@@ -21,7 +21,7 @@ impl Plugin for Gluster {
     type Config = Config;
 
     fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
-        match config::read(cluster) {
+        match layout::read(cluster) {
             Ok(layout) => plan::plan(cluster, &layout, plan),
             Err(problems) => problems.into_iter().for_each(|problem| plan.problem(problem)),
         }
@@ -46,7 +46,7 @@ impl Plugin for Gluster {
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {
-        match config::read(cluster) {
+        match layout::read(cluster) {
             Ok(layout) => proof::verify(cluster, &layout, checks),
             Err(problems) => problems.into_iter().for_each(|problem| checks.problem(problem)),
         }
@@ -54,7 +54,7 @@ impl Plugin for Gluster {
     }
 
     fn drills(cluster: &Cluster<Config>) -> Result<Vec<Drill>, Problem> {
-        match config::read(cluster) {
+        match layout::read(cluster) {
             Ok(layout) => Ok(trials::trials(cluster, &layout)),
             Err(mut problems) => Err(problems.swap_remove(0)),
         }
@@ -63,7 +63,7 @@ impl Plugin for Gluster {
 
 impl Storage for Gluster {
     fn offer(cluster: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
-        let layout = config::read(cluster)?;
+        let layout = layout::read(cluster)?;
         let (source, options) = layout.mounted(&cluster.config.volume);
         Ok(StorageOffer { source, fstype: "glusterfs".into(), options, local: Vec::new() })
     }

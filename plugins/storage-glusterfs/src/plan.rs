@@ -1,6 +1,6 @@
 //! What should be: daemons, one pool, one volume, mounts. Nothing that fails when repeated is ever repeated.
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::layout::{Layout, storage};
 use crate::mounting;
 use crate::pool::{self, Peer};
@@ -130,7 +130,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout, plan: &mut Plan) {
         .known(&sure)
         .timeout_s(120);
     let mut argv: Vec<String> = ["gluster", "--mode=script", "volume", "set", &config.volume].map(str::to_owned).to_vec();
-    let options = config::options(config, layout);
+    let options = layout.options(config);
     argv.extend(options.iter().flat_map(|(name, value)| [name.clone(), value.clone()]));
     let set = plan
         .command("options", driver.node, argv)

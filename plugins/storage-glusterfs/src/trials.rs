@@ -2,7 +2,7 @@
 //! was acknowledged must be read on every other node; and the copies must become whole again.
 
 use crate::config::{self, Config};
-use crate::layout::{Layout, storage};
+use crate::layout::{self, Layout, storage};
 use crate::volume;
 use arcus_sdk::prelude::*;
 
@@ -61,7 +61,7 @@ pub fn is_served(_: &Cluster<Config>, case: &Case<'_>) -> Judged {
 
 /// Judges `healed`: every brick is online, and nothing is left to heal.
 pub fn is_whole(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let layout = match config::read(cluster) {
+    let layout = match layout::read(cluster) {
         Ok(layout) => layout,
         Err(mut problems) => return will_fail(problems.swap_remove(0)),
     };

@@ -1,6 +1,6 @@
 //! The volume: what gluster says of it, and whether it is the one that the cluster file means.
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::layout::{Layout, storage};
 use crate::pool::{complaint, is_called};
 use arcus_sdk::prelude::*;
@@ -112,7 +112,7 @@ impl Volume {
     /// Wanted options that it has not.
     pub fn other_options(&self, config: &Config, layout: &Layout) -> Vec<String> {
         let has = |name: &str| self.options.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let wanted = config::options(config, layout).into_iter();
+        let wanted = layout.options(config).into_iter();
         let other = wanted.filter(|(name, value)| has(name) != Some(value));
         other.map(|(name, value)| format!("{name} is {}, wanted is {value}", has(&name).unwrap_or("not set"))).collect()
     }

@@ -2,8 +2,10 @@
 
 mod config;
 mod mounting;
+mod options;
 mod plan;
 mod proof;
+mod share;
 mod witness;
 
 use arcus_sdk::prelude::*;
@@ -16,7 +18,7 @@ impl Plugin for Nfs {
     type Config = Config;
 
     fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
-        match config::read(cluster) {
+        match share::read(cluster) {
             Ok(share) => plan::plan(cluster, &share, plan),
             Err(problems) => problems.into_iter().for_each(|problem| plan.problem(problem)),
         }
@@ -33,7 +35,7 @@ impl Plugin for Nfs {
     }
 
     fn verify(cluster: &Cluster<Config>, checks: &mut Checks) -> Result<(), Problem> {
-        match config::read(cluster) {
+        match share::read(cluster) {
             Ok(share) => proof::verify(cluster, &share, checks),
             Err(problems) => problems.into_iter().for_each(|problem| checks.problem(problem)),
         }
@@ -43,7 +45,7 @@ impl Plugin for Nfs {
 
 impl Storage for Nfs {
     fn offer(cluster: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
-        let share = config::read(cluster)?;
+        let share = share::read(cluster)?;
         Ok(StorageOffer { source: share.source, fstype: mounting::TYPE.into(), options: share.options, local: share.local.into_iter().collect() })
     }
 }

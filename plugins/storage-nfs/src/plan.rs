@@ -1,7 +1,8 @@
 //! What should be: the client, the share mounted live and in fstab, and proof that root and locks are what they must be.
 
-use crate::config::{Config, Preset, Share};
+use crate::config::{Config, Preset};
 use crate::mounting::{self, TYPE, differences, is_ours};
+use crate::share::{self, Share};
 use crate::witness;
 use arcus_sdk::prelude::*;
 
@@ -140,7 +141,7 @@ fn refuse_unreached(cluster: &Cluster<Config>, share: &Share, client: &Client, p
 /// Judges `mount`: live, of this type, from this source, in the way that matters.
 pub fn is_mounted(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
     let Some(shared) = &cluster.handed.demands.shared else { return unmet("nobody wants a shared directory") };
-    let share = match crate::config::read(cluster) {
+    let share = match share::read(cluster) {
         Ok(share) => share,
         Err(problems) => return problems.into_iter().next().map_or_else(|| unmet("the file has mistakes"), will_fail),
     };

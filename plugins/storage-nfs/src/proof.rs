@@ -1,8 +1,9 @@
 //! Proof: the server is reached, the share is mounted as it should be, root is root on it, locks hold, and what one writes all read.
 
-use crate::config::{Config, Preset, Share};
+use crate::config::{Config, Preset};
 use crate::mounting::{differences, is_ours};
 use crate::plan::{SLOTS, amiss, is_alive, members};
+use crate::share::Share;
 use crate::witness;
 use arcus_sdk::{Finding, prelude::*};
 

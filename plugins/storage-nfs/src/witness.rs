@@ -1,6 +1,7 @@
 //! What root leaves on the share, once: a folder of its own, that shows whether the server takes root for nobody, and in it a file to lock.
 
-use crate::config::{Config, Share};
+use crate::config::Config;
+use crate::share::{self, Share};
 use arcus_sdk::prelude::*;
 
 /// Root's folder on the share.
@@ -73,7 +74,7 @@ pub fn squashed(share: &Share, node: &Node, seen: &Look<Option<DirectoryFact>>) 
 
 /// Judges `root`.
 pub fn is_roots(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
-    let share = match crate::config::read(cluster) {
+    let share = match share::read(cluster) {
         Ok(share) => share,
         Err(problems) => return problems.into_iter().next().map_or_else(|| unmet("the file has mistakes"), will_fail),
     };
