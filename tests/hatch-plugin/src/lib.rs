@@ -52,6 +52,13 @@ impl Plugin for Relay {
         }
         let members = members(cluster);
         let Some((first, rest)) = members.split_first() else { return Ok(()) };
+        // Whether it is needed it says when it has looked into the folders.
+        let made = || members.iter().all(|node| matches!(cluster.ask_one(node, probe::directory(FOLDER)), Look::Known(Some(_))));
+        if cluster.config.mode == "later" && !made() {
+            let folders: Vec<Planned> = members.iter().map(|node| plan.directory("make", node, FOLDER, 0o750)).collect();
+            plan.later("agree", first, "what the folders hold is known once they are there", &["call"]).after(&folders);
+            return Ok(());
+        }
         let folders: Vec<Planned> = members.iter().map(|node| plan.directory("make", node, FOLDER, 0o750)).collect();
         // One that means harm leaves a node out, and opens it nevertheless.
         let live: Vec<&Node> = if matches!(cluster.config.mode.as_str(), "other-node" | "tries") { vec![*first] } else { members.clone() };

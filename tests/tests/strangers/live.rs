@@ -131,6 +131,7 @@ pub fn play(scenes: &mut Scenes, rows: &mut Vec<String>) {
     for attempt in &ATTEMPTS[AT_ONCE..] {
         scenes.play(attempt.1, || attempted(&ground, attempt, rows));
     }
+    scenes.play("what may come to run live is shown with its nodes", || comes_later(&ground));
     scenes.play("a run that dies in the midst of it is completed by the next", || killed(&ground));
     scenes.play("without one of its nodes it is not begun, nor with --limit", || limited(&ground));
     scenes.play("the conformance kit runs it live, and cuts it", || conforms(&ground));
@@ -194,6 +195,31 @@ fn tried(ground: &Ground, rows: &mut Vec<String>) -> Result<()> {
         rows.push(format!("| {what} | {stopped} | {} |", page::cell(line, &[])));
     }
     untouched(ground)
+}
+
+/// Which nodes it opens is not known when the operator says yes: all that it may are shown, and they are the plugin's.
+fn comes_later(ground: &Ground) -> Result<()> {
+    ground.bare()?;
+    ground.mode("later")?;
+    let shown = ground.shown(&["plan", "--out", "later.json"])?.code(0)?;
+    for words in ["agree (call)", "may run live on one, two, and on no other node", "--accept live:storage-relay"] {
+        ensure!(shown.stdout.contains(words), "{words:?} is not in\n{}", shown.stdout);
+    }
+    // A saved plan that shows fewer is not the plan.
+    let saved = fs::read_to_string(ground.desk.path("project/later.json"))?;
+    let mut edited: Value = serde_json::from_str(&saved)?;
+    ensure!(edited["later"][0]["live"] == serde_json::json!(["one", "two"]), "{edited:#}");
+    edited["later"][0]["live"] = serde_json::json!(["one"]);
+    ground.desk.write("later.json", &edited.to_string())?;
+    let (ended, printed) = ground.run(&["apply", "later.json", "--accept", "live:storage-relay"])?;
+    ended.code(2)?;
+    ensure!(printed["error"]["code"] == "apply.other-plan" && ground.tokens()? == ["", ""], "{printed:#}");
+    ground.desk.write("later.json", &saved)?;
+    ground.run(&["apply", "later.json"])?.0.code(2)?;
+    ground.run(&["apply", "later.json", "--accept", "live:storage-relay"])?.0.code(0)?;
+    let [one, two] = ground.tokens()?;
+    ensure!(one.starts_with("relay.") && one == two, "{one:?}, {two:?}");
+    ground.bare()
 }
 
 fn untouched(ground: &Ground) -> Result<()> {
