@@ -75,7 +75,7 @@ X
   if systemctl is-active -q etcd.service && [ $R/scripts/start-etcd.sh -nt /run/standin-etcd-started ]; then systemctl stop etcd.service; fi
   touch /run/standin-etcd-started
   start etcd.service
-  wait_for 30 etcd_here get /none
+  wait_for 120 etcd_here get /none
 }
 
 own_database() {
@@ -87,7 +87,7 @@ own_database() {
   unit rbd-db "" notify "/usr/sbin/mariadbd --datadir=$R/data/mysql --socket=/run/mysqld/mysqld.sock --bind-address=0.0.0.0 --pid-file=/run/mysqld/mysqld.pid"
   sed -i '/^\[Service\]/a User=mysql\nRuntimeDirectory=mysqld' /etc/systemd/system/rbd-db.service
   start rbd-db.service
-  wait_for 30 mysqladmin -uroot ping
+  wait_for 120 mysqladmin -uroot ping
 }
 
 case $part in
@@ -202,12 +202,12 @@ X
     if is_role "$ROLES" manage; then
       # Before the gateway: where both want a port, the API has it.
       start kube-apiserver.service
-      wait_for 10 curl -fsS -m 2 http://127.0.0.1:8181/version
+      wait_for 60 curl -fsS -m 2 http://127.0.0.1:8181/version
     fi
     start "${units[@]}" node.service
-    wait_for 20 systemctl is-active -q "${units[@]}" node.service
-    if [[ " ${units[*]} " == *" rbd-gateway.service "* ]]; then wait_for 10 curl -fs -m 2 http://127.0.0.1:10254/healthz; fi
-    if is_role "$ROLES" manage; then wait_for 10 curl -fs -m 2 http://127.0.0.1:8888/v2/health; fi
+    wait_for 60 systemctl is-active -q "${units[@]}" node.service
+    if [[ " ${units[*]} " == *" rbd-gateway.service "* ]]; then wait_for 60 curl -fs -m 2 http://127.0.0.1:10254/healthz; fi
+    if is_role "$ROLES" manage; then wait_for 60 curl -fs -m 2 http://127.0.0.1:8888/v2/health; fi
     ;;
   app-ui)
     unit rbd-app-ui "" simple "/bin/bash $STANDINS/lib/serve.sh rbd-app-ui"
