@@ -237,7 +237,7 @@ impl Plan {
                     Some(node) => format!("{node} answers ({})", reason.message),
                     None => reason.message.clone(),
                 };
-                let kinds = vec![kind(&draft.step.action).to_owned()];
+                let kinds = vec![draft.step.action.word().to_owned()];
                 draft.step.action = Action::Later(Later { why, kinds });
                 draft.step.undo = None;
             }
@@ -247,26 +247,6 @@ impl Plan {
         } else {
             Err(problems)
         }
-    }
-}
-
-/// The name of an action's case in the contract.
-pub(crate) fn kind(action: &Action) -> &'static str {
-    match action {
-        Action::Package(_) => "package",
-        Action::Directory(_) => "directory",
-        Action::File(_) => "file",
-        Action::Absent(_) => "absent",
-        Action::Service(_) => "service",
-        Action::Mount(_) => "mount",
-        Action::Unmount(_) => "unmount",
-        Action::Command(_) => "command",
-        Action::Job(_) => "job",
-        Action::CopyTree(_) => "copy-tree",
-        Action::Fetch(_) => "fetch",
-        Action::Wait => "wait",
-        Action::Later(_) => "later",
-        Action::Call(_) => "call",
     }
 }
 
@@ -409,7 +389,7 @@ impl Planned {
         let version = version.into();
         self.change(|draft| match &mut draft.step.action {
             Action::Package(package) => package.version = Some(version),
-            other => panic!("`version` is for packages, not for {}", kind(other)),
+            other => panic!("`version` is for packages, not for {}", other.word()),
         })
     }
 
@@ -420,14 +400,14 @@ impl Planned {
                 directory.owner = owner.into();
                 directory.group = group.into();
             }
-            other => panic!("`owner` is for directories, not for {}; a file's is in its spec", kind(other)),
+            other => panic!("`owner` is for directories, not for {}; a file's is in its spec", other.word()),
         })
     }
 
     fn service(self, what: &str, change: impl FnOnce(&mut Service)) -> Self {
         self.change(|draft| match &mut draft.step.action {
             Action::Service(service) => change(service),
-            other => panic!("`{what}` is for services, not for {}", kind(other)),
+            other => panic!("`{what}` is for services, not for {}", other.word()),
         })
     }
 
@@ -465,7 +445,7 @@ impl Unguarded {
     fn command(self, change: impl FnOnce(&mut Command)) -> Self {
         Unguarded(self.0.change(|draft| match &mut draft.step.action {
             Action::Command(command) | Action::Job(command) => change(command),
-            other => unreachable!("made as a command, is {}", kind(other)),
+            other => unreachable!("made as a command, is {}", other.word()),
         }))
     }
 

@@ -160,7 +160,7 @@ impl Description {
         if self.node.is_empty() {
             for (place, role) in ROLES.iter().enumerate() {
                 for number in 1..=2 {
-                    world.node(&format!("{}0{number}", arcus_plan::vet::role_name(*role)), &format!("10.99.0.{}", 10 * (place + 1) + number), &[*role]);
+                    world.node(&format!("{}0{number}", role.word()), &format!("10.99.0.{}", 10 * (place + 1) + number), &[*role]);
                 }
             }
         }
@@ -256,7 +256,7 @@ impl Effect {
 const ROLES: [Role; 5] = [Role::Manage, Role::Compute, Role::Gateway, Role::Storage, Role::Network];
 
 fn role(word: &str) -> Option<Role> {
-    ROLES.into_iter().find(|role| arcus_plan::vet::role_name(*role) == word)
+    ROLES.into_iter().find(|role| role.word() == word)
 }
 
 /// What plugins of other concerns bring about.

@@ -122,7 +122,7 @@ fn change(plugin: &str, step: &Step, seen: &[Answer], contents: &dyn Contents, t
             receipt: copy.receipt.clone(),
         },
         Action::Fetch(_) | Action::Call(_) | Action::Later(_) => {
-            return Err(problem(step, "action.unserved", format!("this Arcus does not perform a {}", arcus_plan::vet::kind(&step.action))));
+            return Err(problem(step, "action.unserved", format!("this Arcus does not perform a {}", step.action.word())));
         }
     })
 }

@@ -247,8 +247,8 @@ impl Engine {
                 (later.kinds.clone(), role.map(|role| vet::reach(role.plugin.manifest(), &role.input.nodes)))
             }
             Action::Later(later) => (later.kinds.clone(), None),
-            Action::Call(call) => (vec![vet::kind(&item.step.action).to_owned()], Some(call.nodes.clone())),
-            action => (vec![vet::kind(action).to_owned()], None),
+            Action::Call(call) => (vec![item.step.action.word().to_owned()], Some(call.nodes.clone())),
+            action => (vec![action.word().to_owned()], None),
         };
         PlannedLater {
             id: item.step.id.clone(),
@@ -272,7 +272,7 @@ impl Engine {
             node: step.node.clone(),
             about: step.about.clone(),
             title: step.title.clone(),
-            action: vet::kind(&step.action).into(),
+            action: step.action.word().into(),
             what: what(&step.action),
             why: why(item, past),
             diff: self.diff(outlook, place),

@@ -12,7 +12,6 @@ use arcus_node::{Batch, Change, Event as NodeEvent, Failure, Look, Outcome, Quie
 use arcus_plan::manifest::Secret;
 use arcus_plan::sequence::{Item, State};
 use arcus_plan::standing::{self, Standing};
-use arcus_plan::vet;
 use arcus_plugin::{Failure as Failed, Wanted};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -608,7 +607,7 @@ fn intent(item: &Item) -> Entry {
         plugin: item.plugin.clone(),
         step: item.step.id.clone(),
         node: item.step.node.clone(),
-        action: vet::kind(&item.step.action).into(),
+        action: item.step.action.word().into(),
         wanted: wanted(&item.step),
         at: now(),
     }

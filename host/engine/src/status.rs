@@ -77,7 +77,7 @@ impl Engine {
         let (mut nodes, mut address_holders) = (BTreeMap::new(), Vec::new());
         let (mut notes, mut timers) = (BTreeMap::new(), BTreeMap::<String, Vec<TimerFact>>::new());
         for member in &self.cluster.nodes {
-            let roles = member.node.roles.iter().map(|role| arcus_plan::vet::role_name(*role).to_owned()).collect();
+            let roles = member.node.roles.iter().map(|role| role.word().to_owned()).collect();
             let (os, interfaces, note, left) = (answers.next(), answers.next(), answers.next(), answers.next());
             if let Some(Ok(Seen::Drill(Some(note)))) = note {
                 notes.insert((note.run.clone(), note.drill.clone()), note);

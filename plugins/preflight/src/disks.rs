@@ -2,7 +2,7 @@
 //! others there.
 
 use crate::seen::Seen;
-use crate::sizes::{enough, tenths, word};
+use crate::sizes::{enough, tenths};
 use arcus_sdk::prelude::*;
 
 /// What the guide calls G.
@@ -90,7 +90,7 @@ fn judge(wish: &Wish, wishes: &[Wish], mounts: &[Mounted]) -> arcus_sdk::Finding
     let want: u64 = sharing.iter().map(|wish| wish.gb).sum();
     let size = tenths(mount.size_bytes, GB);
     let said = match sharing.as_slice() {
-        [_] => format!("{} has {size} GB ({}); {} are wanted for {}", mount.target, mount.source, wish.gb, word(wish.role)),
+        [_] => format!("{} has {size} GB ({}); {} are wanted for {}", mount.target, mount.source, wish.gb, wish.role.word()),
         all => {
             let parts: Vec<String> = all.iter().map(|wish| format!("{} {}", wish.path, wish.gb)).collect();
             format!("{} has {size} GB ({}) for all that lies on it; {want} are wanted: {}", mount.target, mount.source, parts.join(" + "))
@@ -110,7 +110,7 @@ fn data(wish: &Wish, mounts: &[Mounted]) -> arcus_sdk::Finding {
     let Some(mount) = own.max_by_key(|mount| mount.size_bytes) else {
         return failed(format!("{} has no mount of its own; a disk of {} GB is wanted there: mount one, or relax `{}`", wish.path, wish.gb, wish.id));
     };
-    let said = format!("{} has {} GB ({}); {} are wanted for {}", mount.target, tenths(mount.size_bytes, GB), mount.source, wish.gb, word(wish.role));
+    let said = format!("{} has {} GB ({}); {} are wanted for {}", mount.target, tenths(mount.size_bytes, GB), mount.source, wish.gb, wish.role.word());
     if enough(mount.size_bytes, wish.gb * GB) { passed(said) } else { failed(format!("{said}: use a larger disk, or relax `{}`", wish.id)) }
 }
 

@@ -29,26 +29,15 @@ pub fn check(seen: &Seen<'_>, checks: &mut Checks) {
     let Some((memory_role, _, memory)) = wanted.max_by_key(|(.., memory)| *memory) else { return };
     let several = if seen.node.roles.len() > 1 { ", the largest wish of its roles, not their sum" } else { "" };
     checks.on(seen.node, "cpu", "enough processors").judge(&seen.hardware, |hardware| {
-        let said = format!("{} processors; {cpus} are wanted for {}{several}", hardware.cpus, word(*cpu_role));
+        let said = format!("{} processors; {cpus} are wanted for {}{several}", hardware.cpus, cpu_role.word());
         let ok = enough(u64::from(hardware.cpus), u64::from(*cpus));
         if ok { passed(said) } else { failed(format!("{said}: use a larger machine, or relax `cpu`")) }
     });
     checks.on(seen.node, "memory", "enough memory").judge(&seen.hardware, |hardware| {
-        let said = format!("{} GiB; {memory} are wanted for {}{several}", tenths(hardware.memory_bytes, GIB), word(*memory_role));
+        let said = format!("{} GiB; {memory} are wanted for {}{several}", tenths(hardware.memory_bytes, GIB), memory_role.word());
         let ok = enough(hardware.memory_bytes, memory * GIB);
         if ok { passed(said) } else { failed(format!("{said}: use a larger machine, or relax `memory`")) }
     });
-}
-
-/// The word of the cluster file.
-pub fn word(role: Role) -> &'static str {
-    match role {
-        Role::Manage => "manage",
-        Role::Compute => "compute",
-        Role::Gateway => "gateway",
-        Role::Storage => "storage",
-        Role::Network => "network",
-    }
 }
 
 /// `31.4`

@@ -84,6 +84,17 @@ pub enum Over {
     Files,
 }
 
+impl Over {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Mount(_) => "mount",
+            Self::Files => "files",
+        }
+    }
+}
+
 /// Satisfied: live (where `live`) and in fstab (where `persist`) with this source, type and options.
 /// A bind mount has the option `bind`, a directory as its source and `none` as its type; it may be its own target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -250,6 +261,28 @@ pub enum Action {
     Call(crate::actions::Call),
 }
 
+impl Action {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Package(_) => "package",
+            Self::Directory(_) => "directory",
+            Self::File(_) => "file",
+            Self::Absent(_) => "absent",
+            Self::Service(_) => "service",
+            Self::Mount(_) => "mount",
+            Self::Unmount(_) => "unmount",
+            Self::Command(_) => "command",
+            Self::Job(_) => "job",
+            Self::CopyTree(_) => "copy-tree",
+            Self::Fetch(_) => "fetch",
+            Self::Wait => "wait",
+            Self::Later(_) => "later",
+            Self::Call(_) => "call",
+        }
+    }
+}
+
 /// When a step is done although its action cannot tell. Looked at while planning (met: left out), and after
 /// performing, again and again, until met, failed, or out of time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -286,6 +319,15 @@ pub enum Disruption {
 }
 
 impl Disruption {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Quorum => "quorum",
+            Self::Blackout => "blackout",
+        }
+    }
+
     /// For bindings that lift a guest's value; the canonical ABI has checked the range.
     #[doc(hidden)]
     #[allow(clippy::missing_safety_doc, unsafe_code)]

@@ -48,6 +48,17 @@ pub enum Verdict {
     Failed(crate::types::Problem),
 }
 
+impl Verdict {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Unmet(_) => "unmet",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// `pending`: not yet, and no cause for alarm for so many seconds more (the host looks again).
 /// `unknown` is never turned into passed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -69,6 +80,19 @@ pub enum Outcome {
     /// `unknown`.
     #[cfg_attr(feature = "host", component(name = "unknown"))]
     Unknown,
+}
+
+impl Outcome {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Warned => "warned",
+            Self::Failed => "failed",
+            Self::Pending(_) => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Something that was looked at.
@@ -149,6 +173,18 @@ pub enum Fault {
     Power(crate::types::NodeName),
 }
 
+impl Fault {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Stop(_) => "stop",
+            Self::Kill(_) => "kill",
+            Self::Isolate(_) => "isolate",
+            Self::Power(_) => "power",
+        }
+    }
+}
+
 /// What beats.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -167,6 +203,18 @@ pub enum Beat {
     /// This read-only command of the manifest ends with status 0, within five seconds.
     #[cfg_attr(feature = "host", component(name = "query"))]
     Query(crate::facts::Query),
+}
+
+impl Beat {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Ping(_) => "ping",
+            Self::Connect(_) => "connect",
+            Self::Write(_) => "write",
+            Self::Query(_) => "query",
+        }
+    }
 }
 
 /// A beat from an observer. The longest time between two beats that got through is the blackout.

@@ -114,6 +114,35 @@ pub enum Probe {
     Query(crate::facts::Query),
 }
 
+impl Probe {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Os => "os",
+            Self::Hardware => "hardware",
+            Self::Mounts => "mounts",
+            Self::BlockDevices => "block-devices",
+            Self::Interfaces => "interfaces",
+            Self::Routes => "routes",
+            Self::Sockets => "sockets",
+            Self::Clock => "clock",
+            Self::File(_) => "file",
+            Self::FileIs(_) => "file-is",
+            Self::Directory(_) => "directory",
+            Self::Package(_) => "package",
+            Self::Service(_) => "service",
+            Self::KernelModule(_) => "kernel-module",
+            Self::Sysctl(_) => "sysctl",
+            Self::Neighbour(_) => "neighbour",
+            Self::VrrpHeard(_) => "vrrp-heard",
+            Self::Reach(_) => "reach",
+            Self::Job(_) => "job",
+            Self::Holders(_) => "holders",
+            Self::Query(_) => "query",
+        }
+    }
+}
+
 /// One question about one node.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -389,6 +418,15 @@ pub enum Reachability {
 }
 
 impl Reachability {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Refused => "refused",
+            Self::Silent => "silent",
+        }
+    }
+
     /// For bindings that lift a guest's value; the canonical ABI has checked the range.
     #[doc(hidden)]
     #[allow(clippy::missing_safety_doc, unsafe_code)]
@@ -420,6 +458,15 @@ pub enum Likeness {
 }
 
 impl Likeness {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Differs => "differs",
+            Self::Absent => "absent",
+        }
+    }
+
     /// For bindings that lift a guest's value; the canonical ABI has checked the range.
     #[doc(hidden)]
     #[allow(clippy::missing_safety_doc, unsafe_code)]
@@ -575,6 +622,35 @@ pub enum Fact {
     /// What it printed and how it ended.
     #[cfg_attr(feature = "host", component(name = "query"))]
     Query(crate::facts::Output),
+}
+
+impl Fact {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Os(_) => "os",
+            Self::Hardware(_) => "hardware",
+            Self::Mounts(_) => "mounts",
+            Self::BlockDevices(_) => "block-devices",
+            Self::Interfaces(_) => "interfaces",
+            Self::Routes(_) => "routes",
+            Self::Sockets(_) => "sockets",
+            Self::Clock(_) => "clock",
+            Self::File(_) => "file",
+            Self::FileIs(_) => "file-is",
+            Self::Directory(_) => "directory",
+            Self::Package(_) => "package",
+            Self::Service(_) => "service",
+            Self::KernelModule(_) => "kernel-module",
+            Self::Sysctl(_) => "sysctl",
+            Self::Neighbour(_) => "neighbour",
+            Self::VrrpHeard(_) => "vrrp-heard",
+            Self::Reach(_) => "reach",
+            Self::Job(_) => "job",
+            Self::Holders(_) => "holders",
+            Self::Query(_) => "query",
+        }
+    }
 }
 
 /// Same order as the requests: answer i belongs to request i.

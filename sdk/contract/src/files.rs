@@ -22,6 +22,18 @@ pub enum Part {
     Hosts,
 }
 
+impl Part {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Block(_) => "block",
+            Self::Line(_) => "line",
+            Self::Hosts => "hosts",
+        }
+    }
+}
+
 /// Joined without anything between.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -34,6 +46,16 @@ pub enum Piece {
     /// the nodes. Put in late, redacted everywhere. A plugin never sees it, so only the host can compare.
     #[cfg_attr(feature = "host", component(name = "secret"))]
     Secret(String),
+}
+
+impl Piece {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Secret(_) => "secret",
+        }
+    }
 }
 
 /// What it holds.
@@ -50,6 +72,17 @@ pub enum Content {
     /// What this file of a node holds, carried over unseen (`whole` or `block`).
     #[cfg_attr(feature = "host", component(name = "node-file"))]
     NodeFile((crate::types::NodeName, String)),
+}
+
+impl Content {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pieces(_) => "pieces",
+            Self::Artifact(_) => "artifact",
+            Self::NodeFile(_) => "node-file",
+        }
+    }
 }
 
 /// The wanted file.

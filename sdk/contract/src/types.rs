@@ -32,6 +32,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// Its name in the contract.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Manage => "manage",
+            Self::Compute => "compute",
+            Self::Gateway => "gateway",
+            Self::Storage => "storage",
+            Self::Network => "network",
+        }
+    }
+
     /// For bindings that lift a guest's value; the canonical ABI has checked the range.
     #[doc(hidden)]
     #[allow(clippy::missing_safety_doc, unsafe_code)]

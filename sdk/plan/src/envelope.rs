@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use arcus_contract::actions::{Action, Disruption, Step};
 
 use crate::loss::lost;
-use crate::vet::kind;
 
 /// The ids of a plan, with all that a yes to them covers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -48,7 +47,7 @@ impl Envelope {
             for step in steps {
                 let kinds = match &step.action {
                     Action::Later(later) => later.kinds.clone(),
-                    action => vec![kind(action).to_owned()],
+                    action => vec![action.word().to_owned()],
                 };
                 let live = if let Action::Call(call) = &step.action { Some(call.nodes.clone()) } else { None };
                 let loses = lost(step).filter(|_| !matches!(step.action, Action::Later(_)));
@@ -83,7 +82,7 @@ impl Envelope {
         }
         let kinds = match &step.action {
             Action::Later(later) => later.kinds.clone(),
-            action => vec![kind(action).to_owned()],
+            action => vec![action.word().to_owned()],
         };
         if let Some(kind) = kinds.iter().find(|kind| !intent.kinds.contains(kind)) {
             return outside(format!("it is a {kind}, shown was {}", intent.kinds.join(" or ")));

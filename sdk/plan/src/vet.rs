@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use arcus_contract::actions::{Action, Desired, Step};
 use arcus_contract::facts::{Probe, Request};
 use arcus_contract::files::{Content, File, Piece};
-use arcus_contract::types::{Node, Problem, Role};
+use arcus_contract::types::{Node, Problem};
 
 use crate::manifest::{Concern, Manifest};
 use crate::pattern;
@@ -83,7 +83,7 @@ pub fn plan(manifest: &Manifest, nodes: &[Node], desired: &Desired) -> Result<()
             None => deny(None, format!("the cluster has no node `{}`", step.node)),
             Some(node) if !manifest.grant.roles.is_empty() && !has_role(node, &manifest.grant.roles) => {
                 deny(
-                    Some(format!("grant.roles = {:?}", node.roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>())),
+                    Some(format!("grant.roles = {:?}", node.roles.iter().map(|role| role.word()).collect::<Vec<_>>())),
                     format!("{} has none of the roles this plugin may touch", step.node),
                 );
             }
@@ -191,7 +191,7 @@ fn step(manifest: &Manifest, step: &Step, deny: &mut impl FnMut(Option<String>, 
 
 fn action(manifest: &Manifest, action: &Action, deny: &mut impl FnMut(Option<String>, String)) {
     let grant = &manifest.grant;
-    let kind = kind(action);
+    let kind = action.word();
     if !matches!(action, Action::Wait | Action::Later(_)) && !grant.actions.iter().any(|have| have == kind) {
         deny(Some(format!("grant.actions = [{kind:?}]")), format!("it may not do a {kind}"));
         return;
@@ -328,37 +328,6 @@ fn may_write(manifest: &Manifest, path: &str) -> bool {
     manifest.grant.write.iter().any(|prefix| pattern::is_under(path, prefix))
 }
 
-/// The word for an action's kind: its case in the contract.
-pub fn kind(action: &Action) -> &'static str {
-    match action {
-        Action::Package(_) => "package",
-        Action::Directory(_) => "directory",
-        Action::File(_) => "file",
-        Action::Absent(_) => "absent",
-        Action::Service(_) => "service",
-        Action::Mount(_) => "mount",
-        Action::Unmount(_) => "unmount",
-        Action::Command(_) => "command",
-        Action::Job(_) => "job",
-        Action::CopyTree(_) => "copy-tree",
-        Action::Fetch(_) => "fetch",
-        Action::Wait => "wait",
-        Action::Later(_) => "later",
-        Action::Call(_) => "call",
-    }
-}
-
-/// The word for a role: as in the cluster file.
-pub fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Manage => "manage",
-        Role::Compute => "compute",
-        Role::Gateway => "gateway",
-        Role::Storage => "storage",
-        Role::Network => "network",
-    }
-}
-
 /// Names of the nodes that a plugin may touch.
 #[must_use]
 pub fn reach(manifest: &Manifest, nodes: &[Node]) -> Vec<String> {
@@ -367,7 +336,7 @@ pub fn reach(manifest: &Manifest, nodes: &[Node]) -> Vec<String> {
 }
 
 fn has_role(node: &Node, roles: &[String]) -> bool {
-    node.roles.iter().any(|role| roles.iter().any(|name| name == role_name(*role)))
+    node.roles.iter().any(|role| roles.iter().any(|name| name == role.word()))
 }
 
 #[cfg(test)]

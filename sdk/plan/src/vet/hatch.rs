@@ -6,7 +6,7 @@ use arcus_contract::actions::Call;
 use arcus_contract::facts::{FileProbe, Probe, Request};
 use arcus_contract::types::{Node, Problem};
 
-use super::{has_role, is_private, may_write, permit, role_name, runs};
+use super::{has_role, is_private, may_write, permit, runs};
 use crate::manifest::Manifest;
 use crate::pattern;
 
@@ -36,7 +36,7 @@ pub(super) fn call(manifest: &Manifest, known: &BTreeMap<&str, &Node>, call: &Ca
         match known.get(name.as_str()) {
             None => deny(None, format!("it wants to run live on `{name}`, and the cluster has no such node")),
             Some(node) if !has_role(node, &manifest.grant.roles) => {
-                let roles: Vec<&str> = node.roles.iter().map(|role| role_name(*role)).collect();
+                let roles: Vec<&str> = node.roles.iter().map(|role| role.word()).collect();
                 deny(Some(format!("grant.roles = {roles:?}")), format!("it wants to run live on {name}, which has none of the roles this plugin may touch"));
             }
             Some(_) => {}
