@@ -8,6 +8,7 @@ use arcus_contract::types::Role;
 use arcus_plan::sequence::State;
 use arcus_plan::standing::Standing;
 use arcus_plugin::Wanted;
+use serde::Serialize;
 
 use crate::aim::Aim;
 use crate::engine::Engine;
@@ -17,7 +18,7 @@ use crate::journal::{Entry, FORMAT, Journal, now};
 use crate::lock::Held;
 use crate::pass::Outlook;
 use crate::proposal::Proposal;
-use crate::run::{Performer, RoundEnd, journal_fault};
+use crate::run::{OUTSIDE_LIMIT, Performer, RoundEnd, journal_fault};
 
 /// A plan that is not through after so many rounds never will be.
 const MAX_ROUNDS: usize = 20;
@@ -34,7 +35,7 @@ pub struct ApplyOptions {
 }
 
 /// What an apply came to.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Applied {
     /// Id of the run; its journal is `.arcus/runs/<run>.jsonl`. Empty when there was nothing to do.
     pub run: String,
@@ -42,12 +43,45 @@ pub struct Applied {
     pub performed: usize,
     /// Rounds of planning and performing.
     pub rounds: usize,
-    /// Per node: `done`, `failed`, `blocked: ...`, `unknown`, `not reached`.
-    pub nodes: BTreeMap<String, String>,
+    /// How each node ended.
+    pub nodes: BTreeMap<String, NodeEnd>,
     /// Steps that `--limit` kept from being performed.
     pub outside_limit: usize,
     /// Jobs that go on without us.
     pub detached: Vec<String>,
+}
+
+/// How a node ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeEnd {
+    /// Nothing is left to do.
+    Done,
+    /// A step failed.
+    Failed,
+    /// Something was not done, and why.
+    Blocked(String),
+    /// What is left lies outside `--limit`.
+    OutsideLimit,
+    /// It did not answer.
+    NotReached,
+}
+
+impl std::fmt::Display for NodeEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Failed => f.write_str("failed"),
+            Self::Blocked(why) => write!(f, "blocked: {why}"),
+            Self::OutsideLimit => write!(f, "blocked: {OUTSIDE_LIMIT}"),
+            Self::NotReached => f.write_str("not reached"),
+        }
+    }
+}
+
+impl Serialize for NodeEnd {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl Engine {
@@ -246,7 +280,7 @@ impl Engine {
                     troubles.push(Trouble { step: Some(item.step.id.clone()), ..Trouble::of(Some(&item.plugin), problem.clone()) });
                     continue;
                 }
-                (State::Blocked(why), _) if why != "it is outside --limit" => why.clone(),
+                (State::Blocked(why), _) if why != OUTSIDE_LIMIT => why.clone(),
                 (State::Later(why), _) => format!("it cannot be told yet: {why}"),
                 _ => continue,
             };
@@ -272,18 +306,22 @@ impl Engine {
 
     async fn applied(&self, journal: &Journal, performed: usize, rounds: usize, outlook: &Outlook, end: &RoundEnd) -> Applied {
         let missing = self.fleet.missing().await;
-        let mut nodes: BTreeMap<String, String> = self.fleet.names().map(|node| (node.to_owned(), "done".to_owned())).collect();
+        let mut nodes: BTreeMap<String, NodeEnd> = self.fleet.names().map(|node| (node.to_owned(), NodeEnd::Done)).collect();
         for item in outlook.sequence.items() {
-            let word = match &item.state {
-                State::Failed => "failed".to_owned(),
-                State::Blocked(why) => format!("blocked: {why}"),
-                State::Later(why) => format!("blocked: {why}"),
+            let found = match &item.state {
+                State::Failed => NodeEnd::Failed,
+                State::Blocked(why) if why == OUTSIDE_LIMIT => NodeEnd::OutsideLimit,
+                State::Blocked(why) | State::Later(why) => NodeEnd::Blocked(why.clone()),
                 _ => continue,
             };
-            nodes.insert(item.step.node.clone(), word);
+            let end = nodes.entry(item.step.node.clone()).or_insert(NodeEnd::Done);
+            // What came after a failure is blocked by it.
+            if *end != NodeEnd::Failed {
+                *end = found;
+            }
         }
         for node in missing.keys() {
-            nodes.insert(node.clone(), "not reached".into());
+            nodes.insert(node.clone(), NodeEnd::NotReached);
         }
         Applied { run: journal.run().to_owned(), performed, rounds, nodes, outside_limit: end.outside_limit, detached: end.detached.clone() }
     }

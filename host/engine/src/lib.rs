@@ -41,7 +41,7 @@ mod verify;
 mod watch;
 
 pub use aim::{Aim, Way};
-pub use apply::{Applied, ApplyOptions};
+pub use apply::{Applied, ApplyOptions, NodeEnd};
 pub use arcus_contract as contract;
 pub use drill::{DrillOptions, DrillReport, DrillResult, OpenDrill, PowerHook, WatchResult};
 pub use engine::{Engine, Operator, Setup, endpoint};

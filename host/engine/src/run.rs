@@ -28,6 +28,8 @@ use crate::pass::{Outlook, goal_requests, is_nodes_fault, judge};
 use crate::proposal::wanted;
 use crate::vault::{Known, NodeFiles, Vault};
 
+/// Why a step that `--limit` leaves out is held back.
+pub const OUTSIDE_LIMIT: &str = "it is outside --limit";
 /// First pause between two looks at a goal, and the longest.
 const POLL: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
@@ -150,7 +152,7 @@ impl<'a> Performer<'a> {
         let outside = |item: &Item| item.state == State::Waiting && !self.engine.within_limit(&item.step);
         let places: Vec<usize> = outlook.sequence.items().iter().enumerate().filter(|(_, item)| outside(item)).map(|(place, _)| place).collect();
         for place in &places {
-            outlook.sequence.hold_back(*place, "it is outside --limit".into());
+            outlook.sequence.hold_back(*place, OUTSIDE_LIMIT.into());
         }
         places.len()
     }

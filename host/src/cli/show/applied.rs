@@ -1,6 +1,6 @@
 //! What an apply came to, shown: per node how it ended, and what goes on without us.
 
-use arcus_engine::Applied;
+use arcus_engine::{Applied, NodeEnd};
 
 use crate::cli::console::count;
 use crate::cli::foreign::Foreign;
@@ -11,14 +11,15 @@ use crate::safe;
 /// The end of an apply.
 pub fn applied(applied: &Applied, paint: Paint) -> Safe {
     let mut text = Safe::new();
-    for (node, end) in applied.nodes.iter().filter(|(_, end)| *end != "done") {
-        let painted = if end.starts_with("blocked") { paint.yellow(Foreign::line(end)) } else { paint.red(Foreign::line(end)) };
+    for (node, end) in applied.nodes.iter().filter(|(_, end)| **end != NodeEnd::Done) {
+        let words = end.to_string();
+        let painted = if matches!(end, NodeEnd::Blocked(_) | NodeEnd::OutsideLimit) { paint.yellow(Foreign::line(&words)) } else { paint.red(Foreign::line(&words)) };
         text.line(&safe!("{}: {}", paint.cyan(Foreign::word(node)), painted));
     }
     for job in &applied.detached {
         text.line(&safe!("{} {}; `arcus apply` attaches to it again", paint.yellow("still running:"), Foreign::line(job)));
     }
-    let done = applied.nodes.values().filter(|end| *end == "done").count();
+    let done = applied.nodes.values().filter(|end| **end == NodeEnd::Done).count();
     let mut line = safe!("{} done in {}; {} of {} nodes done", count(applied.performed, "step", "steps"), count(applied.rounds, "round", "rounds"), done, applied.nodes.len());
     if applied.outside_limit > 0 {
         line.push(&safe!("; {} outside --limit left", count(applied.outside_limit, "step", "steps")));
@@ -43,9 +44,9 @@ mod tests {
             performed: 31,
             rounds: 4,
             nodes: BTreeMap::from([
-                ("manage01".into(), "done".into()),
-                ("storage02".into(), "blocked: storage03 of its group did not answer".into()),
-                ("storage03".into(), "not reached".into()),
+                ("manage01".into(), NodeEnd::Done),
+                ("storage02".into(), NodeEnd::Blocked("storage03 of its group did not answer".into())),
+                ("storage03".into(), NodeEnd::NotReached),
             ]),
             outside_limit: 2,
             detached: vec!["grctl init on manage01".into()],

@@ -1,6 +1,6 @@
 //! `arcus apply`: shows what would be done, asks, does it, and verifies.
 
-use arcus_engine::{Applied, ApplyOptions, Fault, Kind, Proposal};
+use arcus_engine::{Applied, ApplyOptions, Fault, Kind, NodeEnd, Proposal};
 
 use crate::cli::args::Apply;
 use crate::cli::exit::Cause;
@@ -91,12 +91,11 @@ pub fn judge(context: &Context, applied: &Applied, proposal: &Proposal) {
         console.changed();
     }
     for end in applied.nodes.values() {
-        match end.as_str() {
-            "done" => {}
-            "failed" => console.cause(Cause::Step),
-            "not reached" | "unknown" => console.cause(Cause::Unreachable),
-            "blocked: it is outside --limit" => {}
-            _ => console.cause(Cause::Pending),
+        match end {
+            NodeEnd::Done | NodeEnd::OutsideLimit => {}
+            NodeEnd::Failed => console.cause(Cause::Step),
+            NodeEnd::NotReached => console.cause(Cause::Unreachable),
+            NodeEnd::Blocked(_) => console.cause(Cause::Pending),
         }
     }
     if !proposal.missing.is_empty() {
