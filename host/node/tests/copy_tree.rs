@@ -114,12 +114,82 @@ fn the_live_copy_has_read_what_the_comparison_need_not_read_again() {
     trees.write("from/d/f3", "changed");
     fs::remove_file(trees.at("from/d/f4")).unwrap();
     trees.write("from/d/late", "late");
-    let counted = trees.copy(true, "cp kept/work/source /dev/null; known() { command :; }; :");
+    let here = trees.folder.path().display();
+    let counted = trees.sh(&["sh"], &format!("known() {{ command :; }}\ncopy_tree {here}/from {here}/to 1 1 {here}/memory/receipt {here}/kept"));
     assert_ne!(counted.status, 0, "what was not read does not count as the same");
     let ended = trees.copy(true, "");
     assert_eq!(ended.status, 0, "{}", ended.said);
     assert_eq!(fs::read_to_string(trees.at("to/d/f3")).unwrap(), "changed");
     assert!(!trees.at("to/d/f4").exists() && trees.at("to/d/late").exists());
+}
+
+/// What a live copy knows to be the same is not asked for again in the freeze; whatever was changed since is, of every kind.
+#[test]
+fn the_freeze_asks_for_what_was_changed_since_the_live_copy() {
+    let attributes = Command::new("setfattr").arg("--version").output().is_ok();
+    let with = |shell: &[&str]| {
+        let trees = Trees::new();
+        for folder in ["gone/deep", "moved/deep", "still"] {
+            fs::create_dir_all(trees.at("from").join(folder)).unwrap();
+            for number in 0..20 {
+                trees.write(&format!("from/{folder}/x{number}"), "x");
+            }
+        }
+        thread::sleep(Duration::from_millis(3100));
+        let here = trees.folder.path().display().to_string();
+        let copy = |compare: u8, before: &str| trees.sh(shell, &format!("{before}\ncopy_tree {here}/from {here}/to 1 {compare} {here}/memory/receipt {here}/kept"));
+        assert_eq!(copy(0, "").status, 0);
+        // Those of the first were written too short a time ago to be known.
+        thread::sleep(Duration::from_millis(3100));
+        assert_eq!(copy(0, "").status, 0);
+        let known = fs::read(trees.at("kept/matched")).unwrap().split(|byte| *byte == b'\n').count();
+        assert!(known > 90, "{known} are known");
+        let change = "cd from; rm -r gone d/f4 sym; mv moved d/new; echo changed > d/f3; touch -d 2001-01-01 d/f5; chmod 600 d/f6; chown 12:34 d/f7; ln d/f8 d/again
+ln -s elsewhere sym; rm d/f9; mkdir -p d/f9/now; echo late > 'late
+line'; printf Y | dd of=d/f10 conv=notrunc status=none; rm dangling; cd ..";
+        trees.sh(shell, change);
+        if attributes {
+            trees.sh(shell, "setfattr -n user.a -v b from/d/f11");
+        }
+        // All of it is gone through by nobody.
+        let ended = copy(1, "copy() { stop again; }");
+        assert_eq!((ended.status, left(&trees).as_str()), (0, ""), "{shell:?}: {}", ended.said);
+        assert!(!trees.at("to/gone").exists() && trees.at("to/d/f9/now").is_dir() && trees.at("to/d/new/deep/x3").exists());
+        assert_eq!(fs::metadata(trees.at("to/d/again")).unwrap().ino(), fs::metadata(trees.at("to/d/f8")).unwrap().ino());
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| with(&["sh"]));
+        scope.spawn(|| with(&["bash", "--posix"]));
+    });
+}
+
+#[test]
+fn what_is_known_of_the_target_counts_as_long_as_nobody_changes_it() {
+    thread::scope(|scope| {
+        for (change, named) in [
+            ("setfattr -n user.a -v b to/d/f9", "d/f9"),
+            ("chmod 600 to/d/f9", "d/f9"),
+            ("printf Y | dd of=to/d/f9 conv=notrunc status=none; touch -r from/d/f9 to/d/f9", "d/f9"),
+            ("rm to/d/f9; touch -r from/d to/d", "d/f9"),
+            ("echo more > to/d/e/more; touch -r from/d/e to/d/e", "more"),
+        ] {
+            if change.starts_with("setfattr") && Command::new("setfattr").arg("--version").output().is_err() {
+                continue;
+            }
+            scope.spawn(move || {
+                let trees = Trees::new();
+                for _ in 0..2 {
+                    thread::sleep(Duration::from_millis(3100));
+                    assert_eq!(trees.copy(false, "").status, 0);
+                }
+                trees.sh(&["sh"], change);
+                let ended = trees.copy(true, "");
+                assert!(ended.status == 1 && ended.said.contains(named), "{change}: {}", ended.said);
+                let ended = trees.copy(true, "");
+                assert_eq!((ended.status, left(&trees).as_str()), (0, ""), "after {change}: {}", ended.said);
+            });
+        }
+    });
 }
 
 /// What rsync would still do.
@@ -158,10 +228,12 @@ fn how_far_several_copies_are_is_told_as_one() {
         trees.write(&format!("from/d/large{number}"), &"x".repeat(1 << 20));
     }
     let here = trees.folder.path().display();
-    let ended = trees.sh(&["sh"], &format!("rsync() {{ command rsync --bwlimit=700 \"$@\"; }}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
-    assert_eq!(ended.status, 0, "{}", ended.said);
+    trees.write("from/large", &"x".repeat(17 << 20));
+    let slow = "rsync() { command rsync --bwlimit=7000 \"$@\"; }\ncp() { case $* in *large6*) sleep 2 ;; esac; command cp \"$@\"; }";
+    let ended = trees.sh(&["sh"], &format!("{slow}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
+    assert_eq!((ended.status, left(&trees).as_str()), (0, ""), "{}", ended.said);
     let told: Vec<&str> = ended.said.lines().filter(|line| line.starts_with("copying: ")).collect();
-    assert!(told.iter().any(|line| line.contains(" of 8 MB, ") && line.contains(" entries to look at, about ")), "{}", ended.said);
+    assert!(told.iter().any(|line| line.contains(" of 25 MB, ") && line.contains(" entries to look at, about ")), "{}", ended.said);
 }
 
 #[test]
@@ -169,8 +241,9 @@ fn somebody_who_has_trouble_is_told_by_whoever_copies_all_of_it() {
     let trees = Trees::new();
     let here = trees.folder.path().display();
     // One of several ends badly, and so does the pass over everything.
-    let rsync = "rsync() { case $* in *part.2*|*progress2*' -- '*) command rsync \"$@\" >/dev/null; echo no room >&2; return 11 ;; *) command rsync \"$@\" ;; esac; }";
-    let ended = trees.sh(&["sh"], &format!("{rsync}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
+    let badly = "cp() { case $* in *f9*) echo no room >&2; return 1 ;; *) command cp \"$@\" ;; esac; }
+rsync() { case $* in *progress2*' -- '*) command rsync \"$@\" >/dev/null; echo no room >&2; return 11 ;; *) command rsync \"$@\" ;; esac; }";
+    let ended = trees.sh(&["sh"], &format!("{badly}\ncopy_tree {here}/from {here}/to 1 0 {here}/memory/receipt {here}/kept"));
     assert!(ended.status == 1 && ended.said.contains("no room") && ended.said.contains("rsync ended with status 11"), "{}", ended.said);
     assert_eq!(trees.receipt(), None);
 }

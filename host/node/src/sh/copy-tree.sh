@@ -33,14 +33,16 @@ copy_tree() {
   whole=1
   if [ "$compare" = 0 ] && together "$@" && [ -z "$begun_with" ]; then whole=0; fi
   if [ "$mirror" = 1 ]; then set -- "$@" --delete; fi
+  if [ "$compare" = 1 ] && [ -s "$kept/matched" ] && [ ! -e "$kept/suspect" ] && some "$@"; then whole=0; else rm -f -- "$kept/matched"; fi
   if [ "$whole" = 1 ]; then copy "$@"; fi
   echo "reading both sides, as far as they are not known"
   if [ "$compare" = 1 ]; then compared "$@"; else
     # Now, when nobody waits for it. What changes meanwhile is read again.
-    scan "$from" source && known "$from" source live &
+    { scan "$from" source && known "$from" source live && : >"$work/source.good"; } &
     p=$!
-    scan "$to" target && known "$to" target live
+    { scan "$to" target && known "$to" target live && : >"$work/target.good"; } || :
     wait "$p"
+    if [ -e "$work/source.good" ] && [ -e "$work/target.good" ]; then matched "$@"; fi
   fi
   {
     printf 'source: %s\ntarget: %s\nfiles: %s\nbytes: %s\n' "$from" "$to" "$files" "$bytes"
@@ -95,7 +97,7 @@ fits() {
 with_holes() {
   awk -F '\t' '{ split($1, m, " "); if (m[1] == "f" && m[10] * 512 < m[5]) print $2 }' "$work/source" >"$work/holes"
   [ -s "$work/holes" ] || return 0
-  while IFS= read -r p; do printf './%b\0' "$p"; done <"$work/holes" >"$work/holes.names"
+  names "$work/holes"
   rsync "$@" --sparse --from0 --files-from="$work/holes.names" -- "$from/" "$to/" >/dev/null 2>"$work/said" && return 0
   # While the source is in use something may vanish.
   if [ "$compare" = 1 ]; then tail -n 20 "$work/said"; stop "rsync cannot copy what has holes"; fi
@@ -115,17 +117,26 @@ copy() {
 # together OPTION...: files with one name, several at a time, since most of a small file's time is waiting; then the rest: folders (whose
 # times files change that come into them), links, devices, what has holes. False: somebody had trouble, which whoever copies all of it tells.
 together() {
-  awk -F '\t' -v to="$work/part" -v parts=4 '
-    { split($1, m, " "); single = m[1] == "f" && m[9] == 1 && m[10] * 512 >= m[5] }
+  awk -F '\t' -v OFS='\t' -v to="$work/part" -v parts=4 '
+    { split($1, m, " "); single = m[1] == "f" && m[9] == 1 && m[10] * 512 >= m[5]; large = single && m[5] > 16777216; if (large) single = 0 }
     FNR == NR { if (single) all += m[5] + 65536; next }
-    single { print $2 >(to "." int(sum * parts / all)); sum += m[5] + 65536; next }
+    single { w = to "." int(sum * parts / all); print m[5], $2 >w; sum += m[5] + 65536; next }
+    large { print $2 >(to ".large"); next }
+    m[1] == "d" { print $2 >(to ".folders") }
     $2 != "" { print $2 >(to ".rest") }' "$work/source" "$work/source"
   bad=0 pids=
+  # Nobody else looks into them until they are as they are to be.
+  names "$work/part.folders"
+  (umask 077 && cd -P -- "$to" && xargs -0 mkdir -p --) <"$work/part.folders.names" 2>/dev/null || bad=1
   for w in "$work"/part.[0-9]*; do
     [ -e "$w" ] || continue
-    listed "$w" "$@" &
+    brought "$w" &
     pids="$pids $!"
   done
+  if [ -e "$work/part.large" ]; then
+    listed "$work/part.large" "$@" &
+    pids="$pids $!"
+  fi
   # shellcheck disable=SC2086
   telling $pids
   if [ -e "$work/part.rest" ]; then listed "$work/part.rest" "$@" || bad=1; fi
@@ -138,10 +149,57 @@ together() {
 listed() {
   list=$1
   shift
-  while IFS= read -r p; do printf './%b\0' "$p"; done <"$list" >"$list.names"
+  names "$list"
   rsync "$@" --ignore-missing-args --from0 --files-from="$list.names" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress.${list##*.}" 2>/dev/null
   r=$?
   [ "$r" = 0 ] || [ "$r" = 24 ]
+}
+
+# names LIST: the same, as rsync takes names: LIST.names.
+names() { while IFS= read -r p; do printf './%b\0' "$p"; done <"$1" >"$1.names"; }
+
+# brought LIST: the files that the list names, after their sizes, by cp: it asks a file system for half of what rsync does. Up to a hundred
+# of one folder at a time. What is there already is left to whoever looks at all of it.
+brought() {
+  cd -P -- "$from" || return 1
+  list=$1 of=$(wc -l <"$1") tab=$(printf '\t') folder='' sum=0
+  left=$of
+  set --
+  while IFS=$tab read -r size p; do
+    case $p in *\\*) p=$(printf '%b.' "$p"); p=${p%.} ;; esac
+    case $p in */*) w=${p%/*} ;; *) w=. ;; esac
+    if [ "$w" != "$folder" ] || [ $# = 100 ]; then
+      batch "$@" || return 1
+      set --
+      folder=$w
+    fi
+    if [ -z "$begun_with" ] || [ ! -e "$to/$p" ]; then set -- "$@" "./$p"; fi
+    sum=$((sum + size)) left=$((left - 1))
+  done <"$list"
+  batch "$@"
+}
+
+# batch FILE...: copies these to `folder`, and says in rsync's words how far it is.
+batch() {
+  [ $# != 0 ] || return 0
+  LC_ALL=C cp -a -t "$to/$folder" -- "$@" 2>"$list.said" || {
+    [ -d "$to/$folder" ] || return 1
+    # What is not there any more has vanished meanwhile.
+    ! grep -v ': No such file or directory$' "$list.said" >/dev/null || return 1
+  }
+  printf '%s copied to-chk=%s/%s)\n' "$sum" "$left" "$of" >"$work/progress.${list##*.}"
+}
+
+# some OPTION...: what is not noted as the same on both sides, as it is now; in folders of which that is so, whatever is directly in them,
+# and what should not be there. False: somebody had trouble, which whoever copies all of it tells.
+some() {
+  unmatched "$work/source" >"$work/some"
+  [ -s "$work/some" ] || return 0
+  names "$work/some"
+  rsync "$@" --from0 --files-from="$work/some.names" --info=progress2,name0 -- "$from/" "$to/" >"$work/progress.some" 2>/dev/null &
+  telling "$!"
+  rm -f -- "$work/progress.some"
+  [ "$r" = 0 ]
 }
 
 # telling PID...: waits for these, and says once a second how far they are; their own words would be one line for every file. `r` is the
@@ -170,8 +228,7 @@ telling() {
 # known TREE NAME HOW: adds the content's SHA-256 to what scan found, from KEPT where the file is unchanged since it was read: same inode,
 # size and time of change, and changed long enough before it was looked at (a clock that ticks in steps would not tell of two changes).
 known() {
-  read -r at <"$work/$2.at"
-  case $(stat -f -c %T -- "$1") in nfs*) at=$((at - 600)) ;; *) at=$((at - 2)) ;; esac
+  at=$(settled "$1" "$2")
   : >>"$kept/$2"
   awk -F '\t' -v OFS='\t' 'FILENAME == ARGV[1] { have[$1 "\t" $2] = $3; next }
     { split($1, m, " "); if (m[1] != "f") next; k = m[8] " " m[5] " " m[7]; if (!((k "\t" $2) in have)) print $2 }' "$kept/$2" "$work/$2" >"$work/$2.read"
@@ -200,6 +257,34 @@ known() {
   if [ -e "$work/$2.kept" ]; then mv -f -- "$work/$2.kept" "$kept/$2"; else : >"$kept/$2"; fi
 }
 
+# settled TREE NAME: what was changed before this is told from what was changed since scan looked at it.
+settled() {
+  read -r at <"$work/$2.at"
+  case $(stat -f -c %T -- "$1") in nfs*) echo $((at - 600)) ;; *) echo $((at - 2)) ;; esac
+}
+
+# matched OPTION...: notes what is the same on both sides, by all that rsync knows of, extended attributes and access lists too, with inode
+# and time of change: what has them still when nobody may write, need not be asked for again while everybody waits. Only what
+# was changed long enough before it was looked at; and no name that rsync spells in another way.
+matched() {
+  LC_ALL=C rsync "$@" -8 --dry-run --itemize-changes --out-format='%i %n' -- "$from/" "$to/" >"$work/differs" 2>/dev/null || [ "$?" = 24 ] || return 0
+  LC_ALL=C awk -F '\t' -v OFS='\t' -v s="$(settled "$from" source)" -v t="$(settled "$to" target)" '
+    FILENAME == ARGV[1] { p = substr($0, 13); sub("/$", "", p); differs[p]; next }
+    { split($1, m, " ") }
+    FILENAME == ARGV[2] { if (m[7] + 0 < t + 0) there[$2] = m[8] " " m[7]; next }
+    m[7] + 0 < s + 0 && $2 != "" && $2 in there && !($2 in differs) && $2 !~ /[\\\001-\037\177]/ { print m[8] " " m[7], there[$2], $2 }
+  ' "$work/differs" "$work/target" "$work/source" >"$work/matched" && mv -f -- "$work/matched" "$kept/matched"
+}
+
+# unmatched [TARGET] SOURCE: of what scan found, the names that are not noted so; folders with a slash, by which rsync looks into them.
+unmatched() {
+  LC_ALL=C awk -F '\t' '
+    FILENAME == ARGV[1] { s[$3] = $1; t[$3] = $2; next }
+    { split($1, m, " "); k = m[8] " " m[7] }
+    ARGC == 4 && FILENAME == ARGV[2] { there[$2] = k; next }
+    !($2 in s) || s[$2] != k || (ARGC == 4 && t[$2] != there[$2]) { print $2 (m[1] == "d" ? "/" : "") }' "$kept/matched" "$@"
+}
+
 # alike NAME: of each entry what must be the same on both sides. Hard links by the first path of each file; a directory's size and number
 # of links are its file system's affair; a file with holes must not have become one without.
 alike() {
@@ -220,34 +305,26 @@ alike() {
 stands() { awk -F '\t' -v OFS='\t' '{ split($1, m, " "); print m[1], m[2], m[3], m[4], m[5], m[6], m[8], m[9], $2, $3 }' "$work/$1"; }
 
 # compared OPTION...: every entry of both trees, by what find and sha256sum say, and beside it by rsync, which also knows of extended
-# attributes, access lists and devices.
+# attributes, access lists and devices; the latter as far as it is not noted that they were the same, and nothing was changed since. The
+# source as it was when this began: whoever wrote to it since is found at the end.
 compared() {
-  rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
-  p=$!
-  { scan "$from" source && known "$from" source && alike source && : >"$work/source.good"; } &
+  if [ ! -e "$kept/matched" ]; then
+    rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
+    p=$!
+  fi
+  { known "$from" source && alike source && : >"$work/source.good"; } &
   q=$!
-  scan "$to" target && known "$to" target && alike target || { wait; stop "$to cannot be read in full"; }
+  scan "$to" target || { wait; stop "$to cannot be read in full"; }
+  if [ -e "$kept/matched" ]; then
+    unmatched "$work/target" "$work/source" >"$work/some"
+    names "$work/some"
+    rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' --from0 --files-from="$work/some.names" -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
+    p=$!
+  fi
+  known "$to" target && alike target || { wait; stop "$to cannot be read in full"; }
   wait "$q"
   [ -e "$work/source.good" ] || { wait; stop "$from cannot be read in full"; }
   wait "$p" || { tail -n 5 "$work/said"; stop "rsync cannot compare: status $?"; }
-  if ! cmp -s -- "$work/source.alike" "$work/target.alike"; then
-    : >"$kept/suspect"
-    diff -- "$work/source.alike" "$work/target.alike" | grep '^[<>]' | cut -c 1-300 | head -n 10
-    stop "the trees differ (lines with < are of $from, those with > of $to): path, type, mode, owner, group, size, time, hard link, content"
-  fi
-  if [ -s "$work/differs" ]; then
-    cut -c 1-300 "$work/differs" | head -n 10
-    stop "the trees differ, says rsync (its letters: see --itemize-changes)"
-  fi
-  if grep -q "$(printf '\tunread$')" "$work/source.alike"; then stop "the content of a file was not read"; fi
-  filled=$(awk -F '\t' 'FILENAME == ARGV[1] { split($1, m, " "); if (m[1] == "f" && m[5] > 1048576 && m[10] * 512 < m[5] * 0.5) hole[$2]; next }
-    { split($1, m, " "); if ($2 in hole && m[10] * 512 >= m[5]) print $2 }' "$work/source" "$work/target")
-  if [ -n "$filled" ] && [ "$holes" = 1 ]; then
-    # So that the next attempt writes them anew.
-    printf '%s\n' "$filled" | while IFS= read -r p; do printf '%s/%b\0' "$to" "$p"; done | xargs -0 -r rm -f --
-    printf '%s\n' "$filled" | head -n 3
-    stop "files with holes have none any more in $to"
-  fi
   entries=$(wc -l <"$work/source.alike")
   digest=$(sha256sum <"$work/source.alike"); digest=${digest%% *}
   # Nobody can write, where all that could are stopped or shut out. What somebody else wrote meanwhile may be on one side only.
@@ -256,5 +333,25 @@ compared() {
   if ! cmp -s -- "$work/source.then" "$work/source.now"; then
     diff -- "$work/source.then" "$work/source.now" | grep '^[<>]' | cut -c 1-300 | head -n 10
     stop "$from was written to while it was compared: somebody still uses it who was not stopped"
+  fi
+  if ! cmp -s -- "$work/source.alike" "$work/target.alike"; then
+    : >"$kept/suspect"
+    diff -- "$work/source.alike" "$work/target.alike" | grep '^[<>]' | cut -c 1-300 | head -n 10
+    stop "the trees differ (lines with < are of $from, those with > of $to): path, type, mode, owner, group, size, time, hard link, content"
+  fi
+  if [ -s "$work/differs" ]; then
+    rm -f -- "$kept/matched"
+    cut -c 1-300 "$work/differs" | head -n 10
+    stop "the trees differ, says rsync (its letters: see --itemize-changes)"
+  fi
+  if grep -q "$(printf '\tunread$')" "$work/source.alike"; then stop "the content of a file was not read"; fi
+  filled=$(awk -F '\t' 'FILENAME == ARGV[1] { split($1, m, " "); if (m[1] == "f" && m[5] > 1048576 && m[10] * 512 < m[5] * 0.5) hole[$2]; next }
+    { split($1, m, " "); if ($2 in hole && m[10] * 512 >= m[5]) print $2 }' "$work/source" "$work/target")
+  if [ -n "$filled" ] && [ "$holes" = 1 ]; then
+    # So that the next attempt writes them anew.
+    rm -f -- "$kept/matched"
+    printf '%s\n' "$filled" | while IFS= read -r p; do printf '%s/%b\0' "$to" "$p"; done | xargs -0 -r rm -f --
+    printf '%s\n' "$filled" | head -n 3
+    stop "files with holes have none any more in $to"
   fi
 }
