@@ -56,6 +56,7 @@ pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(
             .until(list(), format!("nothing new is placed on {}", node.name), 60)
             .about(node)
             .title(format!("place nothing new on {}", node.name));
+        let local = cluster.ask_one(node, probe::directory(paths::LOCAL));
         let down = plan
             .command("down", seat.node, [paths::GRCTL, "node", "down", &uid])
             .status_lies()
@@ -63,7 +64,12 @@ pub fn plan(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) -> Result<(
             .about(node)
             .title(format!("move the work of {} to the others", node.name))
             .after([&cordoned]);
-        before.push(down);
+        before.push(match &local {
+            Known(None) => down,
+            Known(Some(kept)) if kept.entries == 0 => down,
+            // It does not move with them, and the machine is to be made anew; who does not answer may keep something.
+            _ => down.disrupts(Disruption::Data).title(format!("move the work of {} to the others, without what it keeps in {}", node.name, paths::LOCAL)),
+        });
     }
     let kept = plan
         .wait("without", node, list(), &format!("all others are healthy without {}", node.name), cluster.config.timeouts.healthy)

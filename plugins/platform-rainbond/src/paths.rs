@@ -33,6 +33,8 @@ pub const BACKUP: &str = "/opt/rainbond/backup";
 pub const SNAPSHOT: &str = "/opt/rainbond/backup/etcd.db";
 /// The console's database.
 pub const DUMP: &str = "/opt/rainbond/backup/console.sql";
+/// What applications keep on the node that they run on, and on no other.
+pub const LOCAL: &str = "/grlocaldata";
 /// The shared directory.
 pub const SHARED: &str = "/grdata";
 

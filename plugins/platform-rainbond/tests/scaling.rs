@@ -396,6 +396,23 @@ fn a_compute_node_leaves_in_order() {
 }
 
 #[test]
+fn what_applications_keep_on_a_node_that_leaves_is_accepted_to_be_lost() {
+    let mut lab = small();
+    lab.removing("compute02");
+    let risks = |lab: &Lab<Rainbond>| step(lab, "down:compute02").disrupts;
+    lab.world().directory("compute02", "/grlocaldata");
+    assert_eq!(risks(&lab), []);
+    lab.world().write("compute02", "/grlocaldata/tenant/db/ibdata1", "rows");
+    assert_eq!(risks(&lab), [Disruption::Data]);
+    assert!(step(&lab, "down:compute02").title.ends_with("without what it keeps in /grlocaldata"));
+    // A machine that is gone can still be taken out, with whatever was on it.
+    lab.world().remove("compute02", "/grlocaldata/tenant/db/ibdata1");
+    lab.world().machine("compute02").reachable = false;
+    assert!(matches!(step(&lab, "down:compute02").action, Action::Command(_)));
+    assert_eq!(risks(&lab), [Disruption::Data]);
+}
+
+#[test]
 fn a_snapshot_is_never_an_old_one() {
     let mut lab = small();
     put_node(&mut lab.world(), "manage02");
