@@ -15,7 +15,7 @@ fn component(version: &str, write: &str) -> Inspection {
         "name = \"storage-x\"\nversion = {version:?}\nconcern = \"storage\"\ncontract = \"0.1\"\nsummary = \"x\"\n[grant]\nroles = [\"storage\"]\nactions = [\"file\"]\nwrite = [{write:?}]\n"
     );
     let manifest = Manifest::from_toml(&text).unwrap();
-    Inspection { digest: arcus_plugin::digest(text.as_bytes()), manifest, size: text.len(), imports: vec![], withheld: vec![], exports: vec![] }
+    Inspection { digest: arcus_plugin::digest(text.as_bytes()), manifest, size: text.len(), imports: vec![], withheld: vec![], exports: vec![], interfaces: vec![] }
 }
 
 fn lock(inspection: &Inspection) -> Lock {

@@ -30,9 +30,9 @@ pub struct Described {
     pub version: String,
     /// What it is, one sentence.
     pub summary: String,
-    /// What it imports, as `interface#function`.
+    /// The interfaces that it imports, also those of types alone.
     pub imports: Vec<String>,
-    /// What it exports.
+    /// What it exports, as `interface#function`.
     pub exports: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ impl Descriptor {
     }
 }
 
-/// As wasm-pkg-tools reads it.
+/// As `WasmConfig` of oci-wasm has it, which wasm-pkg-tools writes and reads.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config<'a> {
@@ -185,7 +185,7 @@ mod tests {
             name: "storage-x".into(),
             version: "1.2.0".into(),
             summary: "a shelf".into(),
-            imports: vec!["arcus:plugin/log@0.1.0#emit".into(), "arcus:plugin/observe@0.1.0#ask".into()],
+            imports: vec!["arcus:plugin/log@0.1.0".into(), "arcus:plugin/observe@0.1.0".into(), "arcus:plugin/types@0.1.0".into()],
             exports: vec!["arcus:plugin/lifecycle@0.1.0#plan".into(), "arcus:plugin/lifecycle@0.1.0#judge".into()],
         };
         Artefact::of(&described, b"\0asm component".to_vec(), Some("signed"))
@@ -201,12 +201,49 @@ mod tests {
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
         assert_eq!(manifest["config"]["digest"], digest(&artefact.config));
         assert_eq!((&config["architecture"], &config["os"], &config["layerDigests"][0]), (&"wasm".into(), &"wasip2".into(), &manifest["layers"][0]["digest"]));
-        assert_eq!(config["component"], serde_json::json!({ "exports": ["arcus:plugin/lifecycle@0.1.0"], "imports": ["arcus:plugin/log@0.1.0", "arcus:plugin/observe@0.1.0"], "target": null }));
+        assert_eq!(config["component"], serde_json::json!({ "exports": ["arcus:plugin/lifecycle@0.1.0"], "imports": ["arcus:plugin/log@0.1.0", "arcus:plugin/observe@0.1.0", "arcus:plugin/types@0.1.0"], "target": null }));
         let contents = Contents::read(&artefact.manifest, "x", 100).unwrap();
         assert_eq!(contents.signature.as_deref(), Some("signed"));
         contents.check(&artefact.component, "x").unwrap();
         assert_eq!(contents.check(b"\0asm componenT", "x").unwrap_err().code, "registry.wrong-digest");
         assert_eq!(super::tests::artefact().digest(), artefact.digest());
+    }
+
+    /// What `wkg oci push` and `wkg publish` put into a registry (oci-wasm 0.6.0 over oci-client 0.17.0: keys in canonical order, and a list
+    /// of what is said of it only where something is), with a component of ours in it.
+    const OF_WKG: [&str; 2] = [
+        r#"{"config":{"digest":"CONFIG","mediaType":"application/vnd.wasm.config.v0+json","size":519},"layers":[{"annotations":{"org.opencontainers.image.title":"storage-x.wasm"},"digest":"LAYER","mediaType":"application/wasm","size":14}],"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}"#,
+        r#"{"annotations":{"org.opencontainers.image.version":"1.2.0"},"config":{"digest":"CONFIG","mediaType":"application/vnd.wasm.config.v0+json","size":519},"layers":[{"annotations":{"org.opencontainers.image.title":"storage-x.wasm"},"digest":"LAYER","mediaType":"application/wasm","size":14}],"mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2}"#,
+    ];
+    /// The config that both bring.
+    const CONFIG_OF_WKG: &str = r#"{"created":"2026-11-26T11:07:40.646773805Z","author":null,"architecture":"wasm","os":"wasip2","layerDigests":["LAYER"],"component":{"exports":["arcus:plugin/lifecycle@0.1.0"],"imports":["arcus:plugin/types@0.1.0","arcus:plugin/log@0.1.0","arcus:plugin/observe@0.1.0"],"target":null}}"#;
+
+    #[test]
+    fn what_wkg_has_put_somewhere_is_read() {
+        let ours = artefact();
+        let layer = digest(&ours.component);
+        for manifest in OF_WKG {
+            let manifest = manifest.replace("LAYER", &layer).replace("CONFIG", &digest(CONFIG_OF_WKG.as_bytes()));
+            let contents = Contents::read(manifest.as_bytes(), "x", 100).unwrap();
+            assert_eq!((contents.layer.digest.as_str(), contents.layer.size, contents.signature.as_deref()), (layer.as_str(), 14, None));
+            contents.check(&ours.component, "x").unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_component_has_the_keys_that_wkg_writes_and_no_others() {
+        let ours = artefact();
+        let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+        // All that may differ: when it was made, and the order of names.
+        let mut theirs = json(CONFIG_OF_WKG.replace("LAYER", &digest(&ours.component)).as_bytes());
+        theirs["created"] = "1970-01-01T00:00:00Z".into();
+        theirs["component"]["imports"].as_array_mut().unwrap().sort_by_key(ToString::to_string);
+        assert_eq!(json(&ours.config), theirs);
+        // As for the manifest: ours says more of it, and nothing in another place.
+        let mut more = json(&ours.manifest);
+        more["annotations"].as_object_mut().unwrap().retain(|key, _| key == VERSION);
+        let theirs = json(OF_WKG[1].replace("LAYER", &digest(&ours.component)).replace("CONFIG", &digest(&ours.config)).replace("519", &ours.config.len().to_string()).as_bytes());
+        assert_eq!(more, theirs);
     }
 
     #[test]

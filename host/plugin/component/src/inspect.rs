@@ -32,6 +32,8 @@ pub struct Inspection {
     pub withheld: Vec<String>,
     /// Functions it exports, in the same form.
     pub exports: Vec<String>,
+    /// Interfaces that it exports nothing of and names nevertheless: those of its imports, also where they hold types alone.
+    pub interfaces: Vec<String>,
 }
 
 /// SHA-256 as lower-case hex: what pins, caches and reports call a plugin by.
@@ -95,6 +97,7 @@ impl Anatomy {
             imports: self.imports.iter().filter(|item| !is_of_libraries(&item.interface)).map(Item::to_string).collect(),
             withheld: self.interfaces.iter().filter(|name| is_of_libraries(name)).cloned().collect(),
             exports: self.exports.iter().map(Item::to_string).collect(),
+            interfaces: self.interfaces.iter().filter(|name| !self.exports.iter().any(|item| item.interface == **name)).cloned().collect(),
             manifest,
         })
     }

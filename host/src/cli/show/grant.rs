@@ -218,7 +218,7 @@ mod tests {
     "#;
 
     fn inspection() -> Inspection {
-        Inspection { manifest: Manifest::from_toml(MANIFEST).unwrap(), digest: "ab".repeat(32), size: 1234, imports: vec!["arcus:plugin/log@0.1.0#emit".into()], withheld: vec![], exports: vec![] }
+        Inspection { manifest: Manifest::from_toml(MANIFEST).unwrap(), digest: "ab".repeat(32), size: 1234, imports: vec!["arcus:plugin/log@0.1.0#emit".into()], withheld: vec![], exports: vec![], interfaces: vec![] }
     }
 
     #[test]

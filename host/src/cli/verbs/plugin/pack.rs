@@ -66,7 +66,7 @@ pub(super) fn artefact(offered: Offered) -> Result<(Artefact, Option<String>), F
 
 fn described(inspection: &Inspection) -> Described {
     let manifest = &inspection.manifest;
-    Described { name: manifest.name.clone(), version: manifest.version.clone(), summary: manifest.summary.clone(), imports: inspection.imports.clone(), exports: inspection.exports.clone() }
+    Described { name: manifest.name.clone(), version: manifest.version.clone(), summary: manifest.summary.clone(), imports: inspection.interfaces.clone(), exports: inspection.exports.clone() }
 }
 
 fn write(context: &Context, out: &Path, all: &[(Artefact, Option<String>)]) -> Result<(), Fault> {
