@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use arcus_lab::{NodeSpec, World, nodes_of, wait_until};
-use arcus_tests::{Checkout, Running, approved, arcus, bare, component, outside, root};
+use arcus_tests::{Checkout, approved, bare, component, outside};
 use serde_json::Value;
 
 /// Until an apply or a drill ends.
@@ -99,7 +99,6 @@ fn pods_reach_each_other_through_tunnels_of_the_kernel() -> Result<()> {
     stage("what somebody takes from the kernel is seen, and made again", || mesh.mended())?;
     stage("a node is lost, and the others do not notice", || mesh.drilled())?;
     stage("a node that lost its power has its tunnels again, and its new pod is reached", || mesh.power_loss())?;
-    stage("from `plugin new` to an apply: a template, edited", || mesh.from_a_template())?;
     world.stop()
 }
 
@@ -188,32 +187,6 @@ while True:
         let isolated = drilled(self.operator, "network-isolate")?;
         ensure!(isolated["fault"] == "isolate", "{isolated:#}");
         drilled(self.operator, "network-stop").map(drop)
-    }
-
-    /// By the commands of docs/first-plugin.md, for another concern.
-    fn from_a_template(&self) -> Result<()> {
-        let desk = tempfile::tempdir()?;
-        let author = |folder: &Path, words: &[&str]| {
-            let mut command = std::process::Command::new(arcus()?);
-            command.current_dir(folder).args(words).stdin(std::process::Stdio::null()).env_remove("RUSTFLAGS");
-            command.env("CARGO_TARGET_DIR", root().join("target/tests/author")).env("XDG_CACHE_HOME", root().join("target/tests/cache"));
-            Running::start(words.join(" "), &mut command)?.end(4 * LIMIT)?.code(0)
-        };
-        author(desk.path(), &["plugin", "new", "--concern", "network", "site", "--sdk", &root().join("sdk").display().to_string()])?;
-        let folder = desk.path().join("network-site");
-        let source = folder.join("src/lib.rs");
-        let text = std::fs::read_to_string(&source)?;
-        let edited = text.replace(".content(\"net.ipv4.ip_forward = 1\\n\")", ".content(\"# as this site has it\\nnet.ipv4.ip_forward = 1\\n\")");
-        ensure!(edited != text, "the template is another one:\n{text}");
-        std::fs::write(&source, edited)?;
-        author(&folder, &["plugin", "build", "--offline"])?;
-        author(&folder, &["plugin", "test", "network-site.wasm", "--world", "world.toml"])?.says(" 0 failed, 0 not tried")?;
-        self.operator.replace("network: { use: vxlan }", "network: { use: site }")?;
-        admit(self.operator, "network-site", &folder.join("network-site.wasm"))?;
-        self.operator.converged(&[], LIMIT)?;
-        let kept = self.sh("compute01", "cat /etc/sysctl.d/60-network-site.conf")?;
-        ensure!(kept == "# as this site has it\nnet.ipv4.ip_forward = 1\n", "{kept}");
-        Ok(())
     }
 
     fn power_loss(&self) -> Result<()> {
