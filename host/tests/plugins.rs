@@ -188,6 +188,33 @@ fn a_signature_counts_by_a_key_of_the_operators_policy() {
 }
 
 #[test]
+fn what_was_approved_unsigned_and_is_signed_since_is_noted_so_by_another_yes() {
+    let (desk, offered) = Desk::signed("");
+    let signature = offered.with_extension("wasm.minisig");
+    std::fs::remove_file(&signature).unwrap();
+    let from = offered.display().to_string();
+    assert_eq!(desk.run(&["plugin", "add", &from]).code, 0);
+    let approve = ["plugin", "approve", "storage-frozen", "--digest", &digest()];
+    assert_eq!(desk.run(&approve).code, 0);
+    let signed_by = || {
+        let list = desk.run(&["plugin", "list"]).json();
+        list["plugins"].as_array().unwrap().iter().find(|plugin| plugin["name"] == "storage-frozen").unwrap()["signed_by"].clone()
+    };
+    assert!(signed_by().is_null());
+    // Approved as it is, there is nothing to say yes to.
+    let again = desk.folder.run_with(&approve, &desk.environment().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), "");
+    assert!(again.code == 0 && again.out.contains("is approved already"), "{again:?}");
+    std::fs::copy(format!("{FROZEN}.minisig"), &signature).unwrap();
+    desk.policy(&format!("[keys]\nacme = \"{ACME}\"\n"));
+    let updated = desk.folder.run_with(&["plugin", "update", "storage-frozen"], &desk.environment().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), "");
+    assert!(updated.code == 0 && updated.out.contains("an approval of it holds") && !updated.out.contains("approved again"), "{updated:?}");
+    assert_eq!(desk.run(&["validate"]).code, 0);
+    assert!(signed_by().is_null());
+    assert_eq!(desk.run(&approve).code, 0);
+    assert_eq!(signed_by(), "acme");
+}
+
+#[test]
 fn a_colleague_without_the_key_or_the_signature_does_not_approve_it_as_signed() {
     let (desk, offered) = Desk::signed(&format!("[keys]\nacme = \"{ACME}\"\n"));
     assert_eq!(desk.run(&["plugin", "add", &offered.display().to_string()]).code, 0);

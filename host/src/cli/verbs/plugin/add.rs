@@ -63,10 +63,21 @@ fn one(context: &Context, folder: &Folder, cluster: &Cluster, gate: &mut Gate, o
     write(gate, folder)?;
     console.data(grant::plugin(&inspection, &path, console.terminal().out));
     console.data(safe!("{} {} is pinned in arcus.lock, and not approved yet: `arcus plugin approve {}`", Foreign::word(&name), Foreign::word(&inspection.manifest.version), Foreign::word(&name)));
-    if let Some((section, short)) = section(&inspection.manifest) {
-        console.data(safe!("to use it, in the cluster file: `{}: {{ use: {} }}`", section, Foreign::word(short)));
+    if let Some(line) = in_file(&inspection.manifest) {
+        console.data(safe!("to use it, in the cluster file: `{}`", Foreign::line(&line)));
     }
     Ok(Some(super::json(&inspection, &path)))
+}
+
+/// The line of the cluster file that uses it, with the settings that it cannot do without.
+pub(super) fn in_file(manifest: &Manifest) -> Option<String> {
+    let (section, short) = section(manifest)?;
+    let required: Vec<&str> = manifest.schema["required"].as_array().into_iter().flatten().filter_map(|key| key.as_str()).collect();
+    if required.is_empty() {
+        return Some(format!("{section}: {{ use: {short} }}"));
+    }
+    let settings: Vec<String> = required.iter().map(|key| format!("{key}: …")).collect();
+    Some(format!("{section}: {{ use: {short}, {short}: {{ {} }} }}", settings.join(", ")))
 }
 
 /// Where the cluster file names it, and how; a plugin for preflight runs without being named.

@@ -22,6 +22,8 @@ pub fn run(context: &Context, name: &str, digest: Option<&str>, draft: bool) -> 
     let console = &context.console;
     let refusal = match gate.admit(&cluster, &inspection) {
         Ok(_) if draft => None,
+        // Signed since: plans say that it is not, until that is noted.
+        Ok(approval) if approval.signed_by.is_none() && (digest.is_some() || console.terminal().person) && look(context, &folder, &gate, &inspection, &path)?.is_some() => Some(Refusal::NotApproved(None)),
         Ok(_) => {
             console.data(safe!("{} {} is approved already", Foreign::word(name), Foreign::word(&inspection.manifest.version)));
             return Ok(());
@@ -47,6 +49,10 @@ pub fn run(context: &Context, name: &str, digest: Option<&str>, draft: bool) -> 
     gate.lock.write(&folder.dir).map_err(|error| Fault::new(Kind::Input, error.code(), error.to_string()).help(error.help()))?;
     console.report("approved", &serde_json::json!({ "plugin": name, "version": inspection.manifest.version, "digest": inspection.digest }));
     console.data(safe!("{} {} is approved for the cluster {}", Foreign::word(name), Foreign::word(&inspection.manifest.version), Foreign::word(&cluster.name)));
+    match add::in_file(&inspection.manifest).filter(|_| !cluster.uses().any(|used| used.plugin == name)) {
+        Some(line) => console.data(safe!("to use it, in the cluster file: `{}`", Foreign::line(&line))),
+        None => console.data(safe!("next: arcus validate, arcus plan")),
+    }
     Ok(())
 }
 

@@ -49,7 +49,7 @@ fn comes_with_arcus(name: &str) -> bool {
 }
 
 fn unreadable(name: &str, path: &str, error: &std::io::Error) -> Fault {
-    Fault::one(Kind::Input, Trouble { code: "plugin.unreadable".into(), message: format!("{path} cannot be read: {error}"), help: Some("name a component, a `.wasm` file".into()), plugin: Some(name.to_owned()), ..Trouble::default() })
+    Fault::one(Kind::Input, Trouble { code: "plugin.unreadable".into(), message: format!("{path} cannot be read: {error}"), help: Some("name a component, a `.wasm` file; one in a registry is oci://HOST/REPOSITORY:VERSION".into()), plugin: Some(name.to_owned()), ..Trouble::default() })
 }
 
 /// What a component says of itself.

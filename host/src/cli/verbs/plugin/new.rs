@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use arcus_engine::{Fault, Kind};
 use arcus_plan::manifest::{Concern, Manifest};
 
+use super::add;
 use crate::cli::Context;
 use crate::cli::args::{NewConcern, PluginNew};
 use crate::cli::foreign::Foreign;
@@ -42,11 +43,12 @@ pub fn run(context: &Context, args: &PluginNew) -> Result<(), Fault> {
     };
     let names = Names::of(concern, &args.name);
     let sdk = sdk(&args.sdk)?;
-    let filled: Vec<(&str, String)> = COMMON.iter().chain(&files).map(|(path, text)| (*path, names.fill(text, &sdk))).collect();
-    let manifest = filled.iter().find(|(path, _)| *path == "manifest.toml").map(|(_, text)| text.as_str()).unwrap_or_default();
-    if let Err(error) = Manifest::from_toml(manifest) {
-        return Err(Fault::new(Kind::Input, "plugin.name", format!("`{}` cannot be the name of a plugin: {error}", args.name)).help("lower-case letters, digits and dashes, e.g. `moosefs`"));
-    }
+    let manifest = files.iter().find(|(path, _)| *path == "manifest.toml").map(|(_, text)| *text).unwrap_or_default();
+    let manifest = Manifest::from_toml(&names.fill(manifest, &sdk, "")).map_err(|error| {
+        Fault::new(Kind::Input, "plugin.name", format!("`{}` cannot be the name of a plugin: {error}", args.name)).help("lower-case letters, digits and dashes, e.g. `moosefs`")
+    })?;
+    let used = names.used(&manifest);
+    let filled: Vec<(&str, String)> = COMMON.iter().chain(&files).map(|(path, text)| (*path, names.fill(text, &sdk, &used))).collect();
     let folder = PathBuf::from(&names.krate);
     let failed = |path: &Path, error: &std::io::Error| {
         Fault::new(Kind::Input, "plugin.not-written", format!("{} cannot be written: {error}", path.display())).help("give it another name, or go to another folder")
@@ -112,18 +114,20 @@ impl Names {
         Self { concern: concern.as_str(), name, krate, own }
     }
 
-    fn fill(&self, text: &str, sdk: &Sdk) -> String {
+    /// How a cluster file uses it.
+    fn used(&self, manifest: &Manifest) -> String {
+        let line = add::in_file(manifest).unwrap_or_else(|| format!("plugins: {{ {PREFLIGHT}: ./plugins/{PREFLIGHT}.wasm }}"));
+        format!("`{line}` in the cluster file")
+    }
+
+    fn fill(&self, text: &str, sdk: &Sdk, used: &str) -> String {
         let source = match sdk {
             Sdk::Path(path) => format!("path = {:?}", path.display().to_string()),
             Sdk::Git(url) => format!("git = {url:?}"),
         };
-        let line = match self.concern {
-            PREFLIGHT => format!("`plugins: {{ {PREFLIGHT}: ./plugins/{PREFLIGHT}.wasm }}` in the cluster file"),
-            concern => format!("`{concern}: {{ use: {} }}` in the cluster file", self.own),
-        };
         let lib = self.krate.replace('-', "_");
         let words: [(&str, &str); 7] =
-            [("@name@", &self.name), ("@crate@", &self.krate), ("@lib@", &lib), ("@own@", &self.own), ("@concern@", self.concern), ("@sdk@", &source), ("@use@", &line)];
+            [("@name@", &self.name), ("@crate@", &self.krate), ("@lib@", &lib), ("@own@", &self.own), ("@concern@", self.concern), ("@sdk@", &source), ("@use@", used)];
         words
             .iter()
             .fold(text.to_owned(), |text, (mark, word)| text.replace(mark, word))
@@ -146,10 +150,15 @@ mod tests {
         for (concern, files) in templates {
             let names = Names::of(concern, "shelf");
             for (path, text) in COMMON.iter().chain(&files) {
-                let filled = names.fill(text, &Sdk::Git("https://example.org/arcus".into()));
+                let filled = names.fill(text, &Sdk::Git("https://example.org/arcus".into()), "so");
                 assert!(!filled.contains('@'), "{concern:?} {path}: {filled}");
                 if *path == "manifest.toml" {
-                    assert_eq!(Manifest::from_toml(&filled).unwrap().concern, concern);
+                    let manifest = Manifest::from_toml(&filled).unwrap();
+                    assert_eq!(manifest.concern, concern);
+                    // Whoever follows the README has named all that there must be.
+                    let used = names.used(&manifest);
+                    let required = manifest.schema["required"].as_array().cloned().unwrap_or_default();
+                    assert!(required.iter().all(|key| used.contains(&format!("{}: …", key.as_str().unwrap()))), "{used}");
                 }
             }
         }

@@ -28,5 +28,6 @@ pub fn run(context: &Context, component: &Path, to: &str) -> Result<(), Fault> {
     console.report("known", &pushed.known);
     let word = if pushed.known { "is there already" } else { "is there now" };
     console.data(safe!("{} {}: {}", Foreign::line(&pushed.place.to_string()), word, Foreign::word(&pushed.digest)));
+    console.data(safe!("whoever wants it: arcus plugin add {}", Foreign::line(&pushed.place.to_string())));
     Ok(())
 }

@@ -63,8 +63,15 @@ pub fn run(context: &Context, args: &PluginUpdate) -> Result<(), Fault> {
     write(&gate, &folder)?;
     console.report_all(&super::json(&inspection, &path));
     console.report("beyond", &beyond(&before.grant, &now.grant));
+    if now.digest == before.digest {
+        console.data(safe!("{} {} is the same component, pinned from {} now: an approval of it holds", Foreign::word(name), Foreign::word(&now.version), Foreign::line(&now.source)));
+        if now.key.is_some() && before.key.is_none() {
+            console.data(safe!("it is signed now: `arcus plugin approve {}` notes by whom", Foreign::word(name)));
+        }
+        return Ok(());
+    }
     console.data(safe!("{}: {} becomes {}", Foreign::word(name), Foreign::word(&before.version), Foreign::word(&now.version)));
-    if now.version == before.version && now.digest != before.digest {
+    if now.version == before.version {
         console.say(console.terminal().err.yellow("the version is the same, and the component is another"));
     }
     console.data(grant::change(&before.version, &before.grant, &inspection, console.terminal().out));
