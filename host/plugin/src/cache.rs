@@ -1,7 +1,8 @@
 //! Compiled plugins, kept between runs in a folder of the operator alone.
 //!
-//! Whoever can write here can run code as the operator, so a folder or file that others can write is refused. The digest
-//! in each entry is against damage (wasmtime accepts a flipped bit in machine code), not against an attacker.
+//! Whoever can write here can run code as the operator, so a folder or file that others can write is refused. The seal of
+//! each entry is against damage (wasmtime accepts a flipped bit in machine code), not against an attacker, who would make his own: so it
+//! need be no cryptographic one, which took more time than all else of a load.
 //!
 //! Beside the code is what reading the component found out, which takes longer than all else once it is compiled. Whether it may be used is
 //! decided anew each time.
@@ -18,18 +19,18 @@ use std::{
 };
 
 use arcus_component::Anatomy;
-use blake3::Hasher;
 use cap_std::{
     ambient_authority,
     fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _},
 };
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::private::exposed;
 
-const MAGIC: &[u8; 16] = b"arcus-compiled-4";
+const MAGIC: &[u8; 16] = b"arcus-compiled-5";
 /// The end of an entry, after code and anatomy: how long the latter is, the magic word, and the seal of all before.
 const TRAILER: usize = 8 + MAGIC.len() + SEAL;
-const SEAL: usize = 32;
+const SEAL: usize = 16;
 /// That of an 8 MiB plugin is less.
 const MAX_ANATOMY: u64 = 16 << 20;
 /// An 8 MiB plugin compiles to less.
@@ -150,7 +151,7 @@ impl Cache {
                 seal.update(part);
                 file.write_all(part)?;
             }
-            file.write_all(seal.finalize().as_bytes())?;
+            file.write_all(&seal.digest128().to_le_bytes())?;
             self.dir.rename(&name, &self.dir, key)
         })();
         if written.is_err() {
@@ -176,9 +177,10 @@ impl Cache {
 }
 
 /// Over the name as well: one entry in another's place is as wrong as a flipped bit. What is in it is still to be added.
-fn seal(key: &str) -> Hasher {
-    let mut seal = Hasher::new();
-    seal.update(key.as_bytes()).update(&[0]);
+fn seal(key: &str) -> Xxh3 {
+    let mut seal = Xxh3::new();
+    seal.update(key.as_bytes());
+    seal.update(&[0]);
     seal
 }
 
@@ -207,5 +209,5 @@ fn anatomy(file: &File, size: u64, key: &str) -> std::io::Result<Option<Anatomy>
     seal.update(&anatomy);
     seal.update(sealed);
     // Only what is whole is looked into.
-    Ok((seal.finalize().as_bytes()[..] == *expected).then(|| postcard::from_bytes(&anatomy).ok()).flatten())
+    Ok((seal.digest128().to_le_bytes()[..] == *expected).then(|| postcard::from_bytes(&anatomy).ok()).flatten())
 }

@@ -11,9 +11,12 @@ pub struct Embedded {
     pub digest: &'static str,
 }
 
+/// Once in the binary: as a constant they would be there once for each crate that looks.
+static EMBEDDED: &[Embedded] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
 /// All that were built when the binary was (`cargo xtask plugins`), by name; none when they were not.
 pub fn embedded() -> &'static [Embedded] {
-    include!(concat!(env!("OUT_DIR"), "/embedded.rs"))
+    EMBEDDED
 }
 
 #[cfg(test)]
