@@ -15,7 +15,7 @@ use crate::build::run;
 /// Packages whose tests make a lab each, and so run one after the other within their suite.
 const OF_THE_LAB: [&str; 2] = ["arcus-lab", "arcus-tests"];
 /// Suites of the lab that have the machine to themselves: they measure how long something takes, or hit a moment.
-const ALONE: [&str; 4] = ["drills", "harmless", "platform", "survives"];
+const ALONE: [&str; 2] = ["drills", "survives"];
 /// So many of the others run at a time: each spends half of its time waiting.
 const LANES: usize = 2;
 
