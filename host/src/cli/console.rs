@@ -4,11 +4,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use arcus_engine::Kind;
 use serde_json::{Map, Value};
 
 use crate::cli::args::{Colour, Format};
 use crate::cli::environment::Environment;
-use crate::cli::exit::Causes;
+use crate::cli::exit::{self, Causes};
 use crate::cli::foreign::PlainJson;
 use crate::cli::paint::Paint;
 use crate::cli::safe::{Safe, Shown};
@@ -120,7 +121,7 @@ impl Console {
     }
 
     /// A reason not to end with 0.
-    pub fn cause(&self, cause: impl Into<crate::cli::exit::Cause>) {
+    pub fn cause(&self, cause: Kind) {
         self.0.causes.lock().expect("no panic while held").add(cause);
     }
 
@@ -147,7 +148,7 @@ impl Console {
         }
         let causes = self.causes();
         let mut object = report;
-        let all: Vec<&str> = causes.all().map(crate::cli::exit::Cause::word).collect();
+        let all: Vec<&str> = causes.all().map(exit::word).collect();
         object.insert("exit".into(), serde_json::json!({ "code": causes.code(), "causes": all }));
         self.out(&PlainJson::text(&object));
     }

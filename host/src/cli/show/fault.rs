@@ -7,7 +7,7 @@ use arcus_engine::{Fault, Trouble};
 use serde::Serialize;
 
 use crate::cli::console::Terminal;
-use crate::cli::exit::Cause;
+use crate::cli::exit;
 use crate::cli::foreign::{Foreign, without_name};
 use crate::cli::paint::Paint;
 use crate::cli::safe::Safe;
@@ -110,7 +110,6 @@ pub struct Told<'a> {
 impl<'a> Told<'a> {
     /// Of a fault.
     pub fn of(fault: &'a Fault) -> Self {
-        let cause = Cause::from(fault.kind);
         // Warnings are told beside the errors, and are not why.
         let place = fault.diagnostics.iter().find(|one| one.severity == Severity::Error).or(fault.diagnostics.first());
         let (code, message) = match (fault.troubles.first(), place) {
@@ -118,7 +117,7 @@ impl<'a> Told<'a> {
             (None, Some(place)) => (place.code.as_str(), place.message.as_str()),
             (None, None) => ("", ""),
         };
-        Self { kind: cause.word(), code, exit_code: cause.code(), message, troubles: &fault.troubles, diagnostics: &fault.diagnostics }
+        Self { kind: exit::word(fault.kind), code, exit_code: exit::code(fault.kind), message, troubles: &fault.troubles, diagnostics: &fault.diagnostics }
     }
 }
 

@@ -3,7 +3,6 @@
 use arcus_engine::{Applied, ApplyOptions, Fault, Kind, NodeEnd, Proposal};
 
 use crate::cli::args::Apply;
-use crate::cli::exit::Cause;
 use crate::cli::foreign::Foreign;
 use crate::cli::progress::{Witnessed, time};
 use crate::cli::work::Work;
@@ -23,10 +22,10 @@ pub async fn run(context: &Context, args: &Apply) -> Result<(), Fault> {
 pub async fn end(context: &Context, work: &Work) {
     let witnessed = work.end(context).await;
     if witnessed.failed > 0 {
-        context.console.cause(Cause::Step);
+        context.console.cause(Kind::Step);
     }
     if work.is_stopped() {
-        context.console.cause(Cause::Interrupted);
+        context.console.cause(Kind::Interrupted);
     }
     goes_on(context, &witnessed);
 }
@@ -93,13 +92,13 @@ pub fn judge(context: &Context, applied: &Applied, proposal: &Proposal) {
     for end in applied.nodes.values() {
         match end {
             NodeEnd::Done | NodeEnd::OutsideLimit => {}
-            NodeEnd::Failed => console.cause(Cause::Step),
-            NodeEnd::NotReached => console.cause(Cause::Unreachable),
-            NodeEnd::Blocked(_) => console.cause(Cause::Pending),
+            NodeEnd::Failed => console.cause(Kind::Step),
+            NodeEnd::NotReached => console.cause(Kind::Unreachable),
+            NodeEnd::Blocked(_) => console.cause(Kind::Pending),
         }
     }
     if !proposal.missing.is_empty() {
-        console.cause(Cause::Unreachable);
+        console.cause(Kind::Unreachable);
     }
 }
 
