@@ -91,7 +91,7 @@ pub fn swapped(hostile: &Path, rows: &mut Vec<String>) -> Result<()> {
     rows.push(row(&desk, "the lock file is edited by hand", "it must say what the component says itself", &[&refused])?);
     desk.write("arcus.lock", "format = 1\n[plugin.\u{1b}[2J]")?;
     let refused = desk.refused(&["plan"], 3, "lock-file.damaged")?;
-    rows.push(row(&desk, "it is none any more", "it is read whole or not at all", &[&refused])?);
+    rows.push(row(&desk, "the lock file is damaged", "it is read whole or not at all", &[&refused])?);
     desk.write("arcus.lock", &lock)?;
     desk.run(&["validate"])?.code(0)?;
     Ok(())
