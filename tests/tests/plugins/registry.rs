@@ -352,6 +352,8 @@ pub fn approved_by_signature(market: &Market, hostile: &Path, rows: &mut Vec<Str
     let signature = desk.path().join("approvals/storage-hostile.json.minisig");
     market.sign("acme", &statement)?;
     let own = desk.refused(&["validate"], 7, "plugin.not-approved")?;
+    // Whoever wonders why is told.
+    desk.shown(&["plugin", "approve", "storage-hostile"])?.code(7)?.says("is signed, and counts for nothing here")?;
     rows.push(row(&desk, "an author approves their own plugin by their signature", "keys of authors and of those who may approve are apart in the policy", &[&own])?);
     fs::remove_file(&signature)?;
     market.sign("security", &statement)?;

@@ -93,6 +93,10 @@ fn decide(context: &Context, folder: &Folder, cluster: &Cluster, gate: &Gate, in
     if let Refusal::NotApproved(Some(before)) = refusal {
         console.say(grant::difference(before, inspection, paint));
     }
+    let statement = statement_place(name);
+    if matches!(refusal, Refusal::NotApproved(_)) && folder.dir.exists(signed::beside(&statement)) {
+        console.say(safe!("{} is signed, and counts for nothing here: by a key that is not among the approvers of your policy, or about another component or cluster.", Foreign::line(&statement)));
+    }
     if digest.is_none() {
         if !console.terminal().person {
             return Err(refused(inspection, refusal).help(format!(
