@@ -38,11 +38,19 @@ copy_tree() {
   echo "reading both sides, as far as they are not known"
   if [ "$compare" = 1 ]; then compared "$@"; else
     # Now, when nobody waits for it. What changes meanwhile is read again.
-    { scan "$from" source && known "$from" source live && : >"$work/source.good"; } &
+    { scan "$from" source && : >"$work/source.good"; } &
     p=$!
-    { scan "$to" target && known "$to" target live && : >"$work/target.good"; } || :
+    scan "$to" target && : >"$work/target.good"
     wait "$p"
-    if [ -e "$work/source.good" ] && [ -e "$work/target.good" ]; then matched "$@"; fi
+    p=
+    if [ -e "$work/source.good" ] && [ -e "$work/target.good" ]; then
+      matched "$@" &
+      p=$!
+    fi
+    known "$from" source live &
+    known "$to" target live
+    wait "$!"
+    if [ -n "$p" ]; then wait "$p"; fi
   fi
   {
     printf 'source: %s\ntarget: %s\nfiles: %s\nbytes: %s\n' "$from" "$to" "$files" "$bytes"
@@ -257,8 +265,10 @@ known() {
   if [ -e "$work/$2.kept" ]; then mv -f -- "$work/$2.kept" "$kept/$2"; else : >"$kept/$2"; fi
 }
 
-# settled TREE NAME: what was changed before this is told from what was changed since scan looked at it.
+# settled TREE NAME: what was changed before this is told from what was changed since scan looked at it. To the target nobody writes but
+# us, and nobody of us since then.
 settled() {
+  if [ "$2$fine" = target1 ] && ! stat -f -c %T -- "$1" | grep -q '^nfs'; then echo 99999999999; return; fi
   read -r at <"$work/$2.at"
   case $(stat -f -c %T -- "$1") in nfs*) echo $((at - 600)) ;; *) echo $((at - 2)) ;; esac
 }
@@ -276,13 +286,14 @@ matched() {
   ' "$work/differs" "$work/target" "$work/source" >"$work/matched" && mv -f -- "$work/matched" "$kept/matched"
 }
 
-# unmatched [TARGET] SOURCE: of what scan found, the names that are not noted so; folders with a slash, by which rsync looks into them.
+# unmatched [TARGET] SOURCE: of what scan found, the names that are not noted so. Of the source alone: folders with a slash, by which rsync
+# looks into them, too.
 unmatched() {
   LC_ALL=C awk -F '\t' '
     FILENAME == ARGV[1] { s[$3] = $1; t[$3] = $2; next }
     { split($1, m, " "); k = m[8] " " m[7] }
     ARGC == 4 && FILENAME == ARGV[2] { there[$2] = k; next }
-    !($2 in s) || s[$2] != k || (ARGC == 4 && t[$2] != there[$2]) { print $2 (m[1] == "d" ? "/" : "") }' "$kept/matched" "$@"
+    !($2 in s) || s[$2] != k || (ARGC == 4 && t[$2] != there[$2]) { print $2 (ARGC == 3 && m[1] == "d" ? "/" : "") }' "$kept/matched" "$@"
 }
 
 # alike NAME: of each entry what must be the same on both sides. Hard links by the first path of each file; a directory's size and number
