@@ -87,7 +87,7 @@ impl Life<'_> {
             for node in ["{ name: compute01, address: 10.99.0.21", "{ name: compute02, address: 10.99.0.22"] {
                 self.operator.replace(&format!("{node}, roles: [compute] }}"), &format!("{node}, roles: [compute, network] }}"))?;
             }
-            self.operator.run(&["validate"], LOOK)?.code(0)?;
+            self.operator.run(&["validate"], LOOK)?.code(3)?.says("beside which midonet cannot run")?;
             self.refused(&[
                 "rainbond.network",
                 "beside which midonet cannot run",

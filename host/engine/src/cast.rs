@@ -101,30 +101,38 @@ impl Cast {
         self.roles.iter().map(|role| (role.plugin.name().to_owned(), role.plugin.digest().to_owned())).collect()
     }
 
-    /// Demands first, then offers: both from the file alone, so that all plans can be made at once. The platform is asked once more when it
-    /// is handed the offers: what it cannot use is told before any node is asked.
+    /// Whether the platform can use what the others promised: it is asked once more, with that in hand, and must want the same. Where nodes
+    /// are asked, its plan says it, together with all that the others find there.
+    ///
+    /// # Errors
+    /// With what it cannot use.
+    pub async fn agrees(&self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
+        let mut found = Findings { file, diagnostics: vec![], troubles: vec![], denied: false };
+        for role in self.roles.iter().filter(|role| role.plugin.manifest().concern == manifest::Concern::Platform) {
+            match role.plugin.demands(&role.input).await {
+                Ok(again) if as_handed(again.clone(), cluster) == role.input.handed.demands => {}
+                Ok(_) => found.troubles.push(changed_its_mind(role)),
+                Err(failure) => found.add(role, failure),
+            }
+        }
+        found.into_result()
+    }
+
+    /// Demands first, then offers: both from the file alone, so that all plans can be made at once.
     async fn hand_over(&mut self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
         let mut found = Findings { file, diagnostics: vec![], troubles: vec![], denied: false };
         let nodes: Vec<_> = cluster.nodes.iter().map(|member| member.node.clone()).collect();
         let mut handed = Handed { demands: no_demands(), storage: vec![], network: None, gateway: None, others: vec![] };
-        let mut wanted = None;
-        for (place, role) in self.roles.iter().enumerate() {
+        for role in &self.roles {
             if role.plugin.manifest().concern == manifest::Concern::Platform {
                 match role.plugin.demands(&role.input).await {
                     Ok(demands) => {
                         found.deny(Export::Demands, vet::demands(role.plugin.manifest(), &nodes, &demands));
-                        wanted = Some((place, demands.clone()));
-                        handed.demands = demands;
+                        handed.demands = as_handed(demands, cluster);
                     }
                     Err(failure) => found.add(role, failure),
                 }
             }
-        }
-        // Nobody mounts anything but by the migration itself.
-        if cluster.migrating.is_some()
-            && let Some(shared) = &mut handed.demands.shared
-        {
-            shared.attach = false;
         }
         let offers: Vec<usize> = (0..self.roles.len()).collect();
         for place in offers {
@@ -159,15 +167,6 @@ impl Cast {
         }
         for role in self.roles.iter_mut().chain(&mut self.preflight) {
             role.input.handed = handed.clone();
-        }
-        // Where an offer is missing, it would be told what is wrong with that.
-        if found.is_empty() && let Some((place, first)) = wanted {
-            let role = &self.roles[place];
-            match role.plugin.demands(&role.input).await {
-                Ok(again) if again == first => {}
-                Ok(_) => found.troubles.push(changed_its_mind(role)),
-                Err(failure) => found.add(role, failure),
-            }
         }
         found.into_result()
     }
@@ -256,6 +255,16 @@ fn changed_its_mind(role: &Role) -> Trouble {
         plugin: Some(role.plugin.name().to_owned()),
         ..Trouble::default()
     }
+}
+
+/// What the platform demands, as the others are told it: while the directory moves nobody mounts anything but by the migration itself.
+fn as_handed(mut demands: PlatformDemand, cluster: &Cluster) -> PlatformDemand {
+    if cluster.migrating.is_some()
+        && let Some(shared) = &mut demands.shared
+    {
+        shared.attach = false;
+    }
+    demands
 }
 
 fn no_demands() -> PlatformDemand {

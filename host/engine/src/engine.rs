@@ -122,6 +122,14 @@ impl Engine {
         })
     }
 
+    /// Whether the platform can use what the other plugins promise. No node is asked.
+    ///
+    /// # Errors
+    /// With what it cannot use.
+    pub async fn agrees(&self) -> Result<(), Fault> {
+        self.cast.agrees(&self.file, &self.cluster).await
+    }
+
     /// The cluster as the file has it.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster

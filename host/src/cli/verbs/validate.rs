@@ -42,8 +42,9 @@ pub fn run(context: &Context) -> Result<(), Fault> {
     block_on(async {
         // Lets the plugins check their sections and make their promises to each other.
         let engine = check(context, folder, Arc::new(|_| ())).await?;
+        let agreed = engine.agrees().await;
         engine.close().await;
-        Ok(())
+        agreed
     })?;
     valid(context, &cluster);
     Ok(())
