@@ -109,8 +109,8 @@ impl Cast {
     pub async fn agrees(&self, file: &File, cluster: &Cluster) -> Result<(), Fault> {
         let mut found = Findings { file, diagnostics: vec![], troubles: vec![], denied: false };
         for role in self.roles.iter().filter(|role| role.plugin.manifest().concern == manifest::Concern::Platform) {
-            match role.plugin.demands(&role.input).await {
-                Ok(again) if as_handed(again.clone(), cluster) == role.input.handed.demands => {}
+            match role.plugin.demands(&role.input).await.map(|again| as_handed(again, cluster)) {
+                Ok(again) if again == role.input.handed.demands => {}
                 Ok(_) => found.troubles.push(changed_its_mind(role)),
                 Err(failure) => found.add(role, failure),
             }
@@ -212,12 +212,8 @@ impl Findings<'_> {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.diagnostics.is_empty() && self.troubles.is_empty()
-    }
-
     fn into_result(self) -> Result<(), Fault> {
-        if self.is_empty() {
+        if self.diagnostics.is_empty() && self.troubles.is_empty() {
             return Ok(());
         }
         let kind = if self.denied { Kind::Denied } else { Kind::Input };

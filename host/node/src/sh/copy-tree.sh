@@ -268,9 +268,11 @@ known() {
 # settled TREE NAME: what was changed before this is told from what was changed since scan looked at it. To the target nobody writes but
 # us, and nobody of us since then.
 settled() {
-  if [ "$2$fine" = target1 ] && ! stat -f -c %T -- "$1" | grep -q '^nfs'; then echo 99999999999; return; fi
   read -r at <"$work/$2.at"
-  case $(stat -f -c %T -- "$1") in nfs*) echo $((at - 600)) ;; *) echo $((at - 2)) ;; esac
+  case $(stat -f -c %T -- "$1") in
+    nfs*) echo $((at - 600)) ;;
+    *) if [ "$2$fine" = target1 ]; then echo 99999999999; else echo $((at - 2)); fi ;;
+  esac
 }
 
 # matched OPTION...: notes what is the same on both sides, by all that rsync knows of, extended attributes and access lists too, with inode
@@ -315,12 +317,15 @@ alike() {
 # stands NAME: of what scan found, what only a writer changes; blocks are given out when the file system likes.
 stands() { awk -F '\t' -v OFS='\t' '{ split($1, m, " "); print m[1], m[2], m[3], m[4], m[5], m[6], m[8], m[9], $2, $3 }' "$work/$1"; }
 
+# differing OPTION...: what rsync would still do.
+differing() { rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' -- "$from/" "$to/" >"$work/differs" 2>"$work/said"; }
+
 # compared OPTION...: every entry of both trees, by what find and sha256sum say, and beside it by rsync, which also knows of extended
 # attributes, access lists and devices; the latter as far as it is not noted that they were the same, and nothing was changed since. The
 # source as it was when this began: whoever wrote to it since is found at the end.
 compared() {
   if [ ! -e "$kept/matched" ]; then
-    rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
+    differing "$@" &
     p=$!
   fi
   { known "$from" source && alike source && : >"$work/source.good"; } &
@@ -329,7 +334,7 @@ compared() {
   if [ -e "$kept/matched" ]; then
     unmatched "$work/target" "$work/source" >"$work/some"
     names "$work/some"
-    rsync "$@" --dry-run --itemize-changes --out-format='%i %n%L' --from0 --files-from="$work/some.names" -- "$from/" "$to/" >"$work/differs" 2>"$work/said" &
+    differing "$@" --from0 --files-from="$work/some.names" &
     p=$!
   fi
   known "$to" target && alike target || { wait; stop "$to cannot be read in full"; }
