@@ -63,37 +63,42 @@ async fn what_others_on_a_node_do_comes_to_nothing() {
     page::table("docs/attacks.md", HEAD, &rows).unwrap();
 }
 
-/// Flips names as fast as it can, until it is dropped.
+/// Flips names as fast as it can, until its end.
 struct Flipper {
     stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    thread: Option<std::thread::JoinHandle<u64>>,
+    flips: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Flipper {
     /// As this user of the node.
     fn start(user: u32, mut flip: impl FnMut() + Send + 'static) -> Self {
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (stop, flips) = <(std::sync::Arc<std::sync::atomic::AtomicBool>, std::sync::Arc<std::sync::atomic::AtomicU64>)>::default();
         let thread = std::thread::spawn({
-            let stop = stop.clone();
+            let (stop, flips) = (stop.clone(), flips.clone());
             move || {
                 // Of this thread alone: the system call is not the library's, which changes all of them.
                 let became = rustix::thread::set_thread_res_uid(uid(user), uid(user), uid(user));
                 assert!(became.is_ok(), "{became:?}");
-                let mut flips = 0;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     flip();
-                    flips += 1;
+                    flips.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
-                flips
             }
         });
-        Self { stop, thread: Some(thread) }
+        Self { stop, flips, thread: Some(thread) }
     }
 
-    /// How often it flipped.
-    fn end(mut self) -> u64 {
+    /// How often it flipped yet.
+    fn flips(&self) -> u64 {
+        self.flips.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn end(mut self) {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.thread.take().map_or(0, |thread| thread.join().expect("it flips"))
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it flips");
+        }
     }
 }
 
@@ -177,7 +182,11 @@ async fn links_that_flip_during_a_thousand_writes_catch_nothing(rows: &Rows) {
         };
         // Each in a batch of its own, as many side by side as a link takes: a batch stops at what is refused.
         let rounds: usize = if shared { 500 } else if user == 0 { 450 } else { 50 };
-        for round in 0..rounds / 50 {
+        // On a machine with other work the flips come slower than the changes: there are more of both, then.
+        let patience = Instant::now() + Duration::from_secs(60);
+        let mut round = 0;
+        while round < rounds / 50 || flipper.flips() < 2 * rounds as u64 && Instant::now() < patience {
+            round += 1;
             let batches = (0..50).map(|n| Batch { tasks: vec![one(round, n)], ..Batch::default() });
             let reports = futures::stream::StreamExt::buffer_unordered(futures::stream::iter(batches.map(|batch| {
                 let node = &node;
@@ -188,8 +197,9 @@ async fn links_that_flip_during_a_thousand_writes_catch_nothing(rows: &Rows) {
                 ended[usize::from(report.outcomes[0].is_done())] += 1;
             }
         }
-        let flips = flipper.end();
-        assert!(flips > 2 * rounds as u64, "{flips} flips during {rounds} changes are not worth the name");
+        let flips = flipper.flips();
+        flipper.end();
+        assert!(flips >= 2 * rounds as u64, "{flips} flips are not worth the name");
         assert_eq!(picture(&outside), before, "as user {user}, {}", if shared { "with leave" } else { "without" });
         // What was said again and again, now that nothing moves.
         if user == USER && !shared {
