@@ -25,6 +25,9 @@ const SOON: Duration = Duration::from_secs(90);
 /// Until an apply ends.
 const LIMIT: Duration = Duration::from_secs(150);
 const MANAGERS: [&str; 3] = ["manage01", "manage02", "manage03"];
+/// Longer than two interrupts may lie apart that are taken for one.
+const TOGETHER: Duration = Duration::from_millis(400);
+const AT_ONCE: Duration = Duration::from_secs(3);
 const INIT: &str = "begin   install Rainbond 5.1 on its first node";
 
 #[test]
@@ -39,7 +42,7 @@ type Stage = fn(&Life<'_>) -> Result<()>;
 
 const STAGES: &[(&str, Stage)] = &[
     ("a second apply is told who works; an interrupt lets what is under way end, and begins nothing new", |life| life.a_second_is_told()),
-    ("killed while packages are installed", |life| life.killed_while_packages_are_installed()),
+    ("interrupted twice while packages are installed: over at once", |life| life.interrupted_twice()),
     ("killed right after a file was written", |life| life.killed_after_a_file()),
     ("killed while the volume is made", |life| life.killed_while_the_volume_is_made()),
     ("the first manager is not reached: no other becomes the first", |life| life.the_first_manager_is_silent()),
@@ -118,18 +121,24 @@ impl Life<'_> {
         Ok(())
     }
 
-    fn killed_while_packages_are_installed(&self) -> Result<()> {
+    fn interrupted_twice(&self) -> Result<()> {
         // The other operator at once: the lock was given back.
         let mut second = self.other.start(APPLY)?;
         second.says("begin   install keepalived", SOON)?;
-        second.kill()?;
+        second.signal(Signal::INT)?;
+        second.says("again: stop at once", SOON)?;
+        // Two that come together are one: a terminal and a wrapper may both pass it on.
+        std::thread::sleep(TOGETHER);
+        second.signal(Signal::INT)?;
+        second.end(AT_ONCE)?.code(130)?;
+        ensure!(history::last(&self.other)?.end().is_none(), "it took the time to write an end");
         let open = history::last(&self.other)?.open();
         ensure!(open.iter().any(|(_, step)| step.starts_with("install:manage0")), "no package is open: {open:?}");
         Ok(())
     }
 
     fn killed_after_a_file(&self) -> Result<()> {
-        // The lock is still the other's, who was killed on this machine.
+        // The lock is still the other's, who had no time to give it back; that process is gone from this machine.
         let mut first = self.one.start(APPLY)?;
         first.says("begin   write /etc/keepalived/keepalived.conf", SOON)?;
         first.kill()?;

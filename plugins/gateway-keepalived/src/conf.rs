@@ -23,7 +23,11 @@ pub fn text(cluster: &Cluster<Config>, ring: &Ring, member: &Member, interface: 
         cluster.cluster_id, member.node.name, config.version
     );
     if ring.advert < 1000 {
-        out.push_str("    # With signs of life this close together, keepalived must not wait for the processor.\n    vrrp_rt_priority 50\n");
+        out.push_str(
+            "    # With signs of life this close together, keepalived must not wait for the processor. By default the kernel kills it then after\n    \
+             # 10 ms without a pause, which a slow or shared machine does take: it would be away for a minute and leave the address behind.\n    \
+             vrrp_rt_priority 50\n    vrrp_rlimit_rttime 1000000\n",
+        );
     }
     out.push_str("}\n");
     if ring.check.is_some() {

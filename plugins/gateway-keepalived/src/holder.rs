@@ -61,7 +61,7 @@ pub fn is_at_home(cluster: &Cluster<Config>, case: &Case<'_>) -> Judged {
         ([holder], Some(best)) => unmet(format!("{holder} holds {address}, {best} should")),
         ([_], None) => unmet("keepalived runs on no gateway"),
         ([], _) => unmet(format!("no {} holds {address}", ring.member())),
-        (several, _) => unmet(format!("{} hold {address}", several.join(" and "))),
+        (several, _) => unmet(format!("{} hold {address}: `journalctl -u keepalived` there tells why", several.join(" and "))),
     }
 }
 

@@ -116,7 +116,7 @@ fn names(nodes: &[&Node]) -> String {
 fn one_holder(holders: &[&Node], silent: &[&str]) -> Finding {
     match holders {
         // Two are too many, whatever the silent ones do.
-        [_, _, ..] => pending(SETTLE, format!("{} hold it", names(holders))),
+        [_, _, ..] => pending(SETTLE, format!("{} hold it: `journalctl -u keepalived` there tells why", names(holders))),
         _ if !silent.is_empty() => unknown(format!("{} did not answer", silent.join(" and "))),
         [] => pending(SETTLE, "none does"),
         [holder] => passed(holder.name.as_str()),

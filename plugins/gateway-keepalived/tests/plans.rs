@@ -44,8 +44,10 @@ global_defs {{
     vrrp_version 3
     enable_script_security
     script_user root
-    # With signs of life this close together, keepalived must not wait for the processor.
+    # With signs of life this close together, keepalived must not wait for the processor. By default the kernel kills it then after
+    # 10 ms without a pause, which a slow or shared machine does take: it would be away for a minute and leave the address behind.
     vrrp_rt_priority 50
+    vrrp_rlimit_rttime 1000000
 }}
 
 vrrp_script gateway {{

@@ -96,7 +96,7 @@ fn two_hold_it() {
     lab.world().pass(1);
     assert_eq!(holders(&lab.world()), ["manage01", "manage02"]);
     let (_, check) = bad(&lab).into_iter().find(|(name, _)| name == "one-holder").unwrap();
-    assert_eq!(check.detail, "manage01 and manage02 hold it");
+    assert_eq!(check.detail, "manage01 and manage02 hold it: `journalctl -u keepalived` there tells why");
     // That somebody is silent does not make two holders unknown.
     let lab = converged(ha());
     holds(&mut lab.world(), "manage02");
@@ -252,7 +252,7 @@ fn a_drill_is_over_when_the_address_is_at_home() {
     assert_eq!(unmet(recovered(&lab, "manage01")), "no gateway holds 10.99.0.100");
     holds(&mut lab.world(), "manage02");
     assert_eq!(recovered(&lab, "manage01"), Verdict::Met);
-    assert_eq!(unmet(recovered(&lab, "")), "manage01 and manage02 hold 10.99.0.100");
+    assert_eq!(unmet(recovered(&lab, "")), "manage01 and manage02 hold 10.99.0.100: `journalctl -u keepalived` there tells why");
     lab.world().pass(1);
     // The unwell are not the best.
     lab.world().machine("manage01").memory.insert("unwell".into(), String::new());
