@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use crate::frames::{Frame, Kind, Parser};
+use crate::library;
 use crate::{Batch, Change, Expect, Hidden, Layout, Look, Outcome, Source, Task, script, tasks};
 
 mod parsers;
@@ -33,7 +34,7 @@ fn feed(shell: &[&str], bytes: &[u8]) -> Vec<u8> {
         .args(&shell[1..])
         .arg("-s")
         .env_clear()
-        .env("PATH", script::PATH)
+        .env("PATH", library::PATH)
         .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -38,6 +38,7 @@ mod fuzz;
 mod hostile;
 mod known_hosts;
 mod layout;
+mod library;
 mod link;
 mod local;
 mod login;

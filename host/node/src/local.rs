@@ -42,7 +42,7 @@ impl Shells for Local {
     async fn open(&self) -> Result<Shell, Broken> {
         let mut command = Command::new(&self.shell[0]);
         command.args(&self.shell[1..]).arg("-s");
-        command.env_clear().env("PATH", crate::script::PATH).env("LC_ALL", "C");
+        command.env_clear().env("PATH", crate::library::PATH).env("LC_ALL", "C");
         // What some tools want to know, and nothing else of ours.
         let root = std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
         if root {

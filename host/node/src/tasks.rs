@@ -4,7 +4,7 @@ use std::time::Duration;
 use arcus_contract::types::Problem;
 use sha2::{Digest, Sha256};
 
-use crate::script::{COPY_TREE, JOB_WRAPPER, Piece};
+use crate::library::{self, COPY_TREE, JOB_WRAPPER, Piece};
 use crate::watch::{Watch, WatchBeat};
 use crate::{Batch, Change, Ended, Expect, Failure, Layout, Outcome, Over, ServiceAction, Source, quote};
 
@@ -167,7 +167,7 @@ pub fn render(index: usize, batch: &Batch, layout: &Layout) -> Result<Rendered, 
         }
         Change::Arm { id, after_s, argv } => {
             out.needs.push(Piece::Drill);
-            let feed = feed(&mut out.functions, "feed", index, format!("PATH={}\nexport PATH\n{} || exit\n", crate::script::PATH, words(argv)?).as_bytes());
+            let feed = feed(&mut out.functions, "feed", index, format!("PATH={}\nexport PATH\n{} || exit\n", library::PATH, words(argv)?).as_bytes());
             call.plain("arm").word(&unit(layout, "timer", id)).number(u64::from(*after_s)).plain(&feed);
         }
         Change::Disarm { id } => {
@@ -290,7 +290,7 @@ fn observer(watch: &Watch) -> Result<String, Problem> {
         }
         WatchBeat::Command { argv } => format!("KIND=command\ncommand_of() {{ timeout -k 2 5 {}; }}", words(argv)?),
     };
-    Ok(format!("{told}\nEVERY={}.{:03} FOR={}\n{}", every / 1000, every % 1000, watch.lasts.as_secs().max(1), *crate::script::OBSERVER))
+    Ok(format!("{told}\nEVERY={}.{:03} FOR={}\n{}", every / 1000, every % 1000, watch.lasts.as_secs().max(1), *library::OBSERVER))
 }
 
 /// A unit's name that no other cluster and no other id has.

@@ -2,8 +2,8 @@
 
 use crate::phase::{self, Phase};
 use crate::route::{BACK, NEW, OLD, Route};
-use crate::seen::{Seen, receipt};
-use crate::{back, target};
+use crate::seen::{self, Seen, receipt};
+use crate::back;
 use arcus_sdk::prelude::*;
 
 /// What is left of the way is taken away.
@@ -29,7 +29,7 @@ pub fn plan(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
         clean.push(plan.unmount("unmount-back", node, BACK).after(&after).known(&seen.of(node).mounts));
     }
     clean.extend(["final", "live"].map(|name| plan.absent(&format!("forget-{name}"), node, receipt(name)).after(&after)));
-    clean.push(plan.absent("forget-target", node, target::path()).after(&after));
+    clean.push(plan.absent("forget-target", node, seen::claim()).after(&after));
     clean.extend(back::forget(route, seen, &after, plan));
     back::end(route, &clean, plan);
     let help = match route.serves {

@@ -15,6 +15,8 @@ pub struct Config {
 pub const MEMORY: &str = "/var/lib/arcus-migration";
 /// The new storage beside the old one, on the node that copies.
 pub const NEW: &str = "/mnt/arcus-migration/new";
+/// Gluster has a folder of its own at the root of each volume.
+pub const NEW_OWN: &str = "/mnt/arcus-migration/new/.trashcan";
 /// The old storage, read-only, where it is not a folder of the copying node.
 pub const OLD: &str = "/mnt/arcus-migration/old";
 /// The old storage, to be written to on the way back.

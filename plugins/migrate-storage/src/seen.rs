@@ -2,8 +2,7 @@
 
 use crate::exports::{self, Line};
 use crate::phase::{self, Phase};
-use crate::route::{Config, MEMORY, Route};
-use crate::target;
+use crate::route::{Config, MEMORY, NEW, NEW_OWN, Route};
 use crate::users::{self, User};
 use arcus_sdk::prelude::*;
 
@@ -45,6 +44,11 @@ pub fn receipt(name: &str) -> String {
     format!("{MEMORY}/{name}")
 }
 
+/// Where it is noted that the new storage is the migration's. It stays after the way back: who begins anew finds what was copied before.
+pub fn claim() -> String {
+    format!("{MEMORY}/target")
+}
+
 impl<'a> Seen<'a> {
     /// Problems: what stands in the way of any plan.
     pub fn look(cluster: &'a Cluster<Config>, route: &Route<'a>) -> Result<Self, Vec<Problem>> {
@@ -58,7 +62,7 @@ impl<'a> Seen<'a> {
         let on_keepers = batch.each(route.keepers.iter().copied(), content(phase::path()));
         let on_copier = batch.one(
             route.copier,
-            (probe::os(), content(exports::FILE.into()), content(exports::KEPT.into()), RECEIPTS.map(|name| probe::file(receipt(name))).to_vec(), RECEIPTS.map(|name| probe::job(format!("copy-{name}:{}", route.copier.name))).to_vec(), target::ask()),
+            (probe::os(), content(exports::FILE.into()), content(exports::KEPT.into()), RECEIPTS.map(|name| probe::file(receipt(name))).to_vec(), RECEIPTS.map(|name| probe::job(format!("copy-{name}:{}", route.copier.name))).to_vec(), (content(claim()), probe::directory(NEW), probe::directory(NEW_OWN))),
         );
         let mut got = batch.send();
         let (on_members, on_units, on_keepers) = (got.take(on_members), got.take(on_units), got.take(on_keepers));

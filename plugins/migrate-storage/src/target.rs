@@ -2,12 +2,10 @@
 //! operator gives up what is there.
 
 use crate::phase::Phase;
-use crate::route::{MEMORY, NEW, Route};
-use crate::seen::{Seen, is};
+use crate::route::{NEW, NEW_OWN, Route};
+use crate::seen::{self, Seen, is};
 use arcus_sdk::prelude::*;
 
-/// Gluster has a folder of its own at the root of each volume.
-const OWN: &str = "/mnt/arcus-migration/new/.trashcan";
 /// Until it is mounted and can be looked at.
 const SEEN_S: u32 = 20;
 
@@ -21,18 +19,8 @@ enum Held {
     Others(u64),
 }
 
-/// Where it is noted that the new storage is the migration's. It stays after the way back: who begins anew finds what was copied before.
-pub fn path() -> String {
-    format!("{MEMORY}/target")
-}
-
 fn line(route: &Route) -> String {
     format!("{} holds what a migration copies there\n", route.new.1.source)
-}
-
-/// What the copying node is asked.
-pub fn ask() -> (Ask<Option<FileFact>>, Ask<Option<DirectoryFact>>, Ask<Option<DirectoryFact>>) {
-    (probe::content(path(), 1024), probe::directory(NEW), probe::directory(OWN))
 }
 
 fn held(route: &Route, seen: &Seen, phase: Phase) -> Held {
@@ -66,10 +54,10 @@ pub fn claim(route: &Route, seen: &Seen, phase: Phase, after: &[Planned], plan: 
     let held = held(route, seen, phase);
     let mut before = after.to_vec();
     if let Held::Nothing = held {
-        let asked = [probe::mounts().on(node), probe::directory(NEW).on(node), probe::directory(OWN).on(node)];
+        let asked = [probe::mounts().on(node), probe::directory(NEW).on(node), probe::directory(NEW_OWN).on(node)];
         before.push(plan.wait("empty", node, asked, &format!("{name} holds nothing yet"), SEEN_S).after(after));
     }
-    let claimed = plan.file("claim", node, file(path()).content(line(route)).mode(0o600)).of(name).after(&before);
+    let claimed = plan.file("claim", node, file(seen::claim()).content(line(route)).mode(0o600)).of(name).after(&before);
     match held {
         Held::Others(entries) => claimed.disrupts(Disruption::Data).title(format!("give up what {name} holds: {}, which the copy removes", counted(entries))),
         _ => claimed.title(format!("note that {name} is what the migration copies to")),

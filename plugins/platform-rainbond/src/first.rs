@@ -12,6 +12,9 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
     let node = seat.node;
     // What only serves the start of init is not kept up after it: nobody must find the installer again for a cluster that stands.
     let begun = matches!(seat.stage, Stage::Done | Stage::Running);
+    if !begun {
+        warn_of_exports(cluster, node, plan);
+    }
     let folder = (!begun || config.database.is_some()).then(|| plan.directory("folder", node, paths::FOLDER, 0o755).known(&seat.stage.known()));
     let mut ready = match &folder {
         Some(folder) if !begun => prepare(cluster, seat, folder, plan),
@@ -47,6 +50,15 @@ pub fn plan(cluster: &Cluster<Config>, seat: &Seat<'_>, plan: &mut Plan) -> Resu
         .after([&init].into_iter().chain(&asks))
         .provides(milestone::PLATFORM_JOINED);
     Ok(joined)
+}
+
+/// Where the first node has the directory on its own disk, the installer makes it the server, whatever it was before
+/// (rainbond-ansible, `roles/storage/nfs/server`).
+fn warn_of_exports(cluster: &Cluster<Config>, node: &Node, plan: &mut Plan) {
+    if cluster.handed.storage.iter().any(|(_, offer)| offer.local.contains(&node.name)) {
+        let message = format!("the installer writes /etc/exports of {} anew: {} and folders of Rainbond for everybody who reaches it, root as root", node.name, paths::SHARED);
+        plan.warn(problem("rainbond.exports", message).on(node).help("keep a copy of that file; afterwards let only the cluster's nodes in there, and `exportfs -ra`"));
+    }
 }
 
 /// The installer in its place, of the right version; what it needs in theirs.

@@ -1,6 +1,6 @@
 //! Reading what `grctl` prints. Its exit status and its stderr prove nothing; only tables do.
 
-use crate::member::{Role, Roles};
+use crate::role::{Role, Roles};
 use arcus_sdk::parse;
 use arcus_sdk::prelude::*;
 

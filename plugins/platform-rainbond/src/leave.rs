@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::ring::{self, Ring};
 use crate::grctl::{self, Listed};
-use crate::member::{self, Role};
+use crate::member;
+use crate::role::Role;
 use crate::seat::{self, Seat, Stage};
 use crate::{etcd, paths};
 use arcus_sdk::prelude::*;

@@ -24,11 +24,13 @@ mod leave;
 mod majority;
 mod member;
 mod mend;
+mod mistakes;
 mod names;
 mod paths;
 mod ready;
 mod region;
 mod ring;
+mod role;
 mod seat;
 mod tool;
 mod trials;
@@ -48,8 +50,7 @@ impl Plugin for Rainbond {
     type Config = Config;
 
     fn plan(cluster: &Cluster<Config>, plan: &mut Plan) -> Result<(), Problem> {
-        let mut mistakes = config::mistakes(cluster);
-        mistakes.extend(config::unusable_offers(cluster));
+        let mistakes = mistakes::all(cluster);
         if !mistakes.is_empty() {
             mistakes.into_iter().for_each(|problem| plan.problem(problem));
             return Ok(());
@@ -103,8 +104,7 @@ impl Plugin for Rainbond {
 
 impl Platform for Rainbond {
     fn demands(cluster: &Cluster<Config>) -> Result<PlatformDemand, Vec<Problem>> {
-        let mut mistakes = config::mistakes(cluster);
-        mistakes.extend(config::unusable_offers(cluster));
+        let mistakes = mistakes::all(cluster);
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
@@ -151,7 +151,7 @@ fn warn_of_single_points(cluster: &Cluster<Config>, seat: &Node, plan: &mut Plan
         };
         plan.warn(problem("rainbond.single-console", format!("{what} on {} only", seat.name)).on(seat).help(help));
     }
-    if cluster.config.version.first_node_is_a_gateway() && !member::roles(cluster, seat).contains(&member::Role::Gateway) {
+    if cluster.config.version.first_node_is_a_gateway() && !member::roles(cluster, seat).contains(&role::Role::Gateway) {
         plan.warn(
             problem("rainbond.first-gateway", format!("the installer wants the first node to be a gateway, so {} runs one that nobody is sent to", seat.name)).on(seat),
         );

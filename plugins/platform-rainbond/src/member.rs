@@ -1,22 +1,9 @@
 //! Which nodes Rainbond runs on, and in which of its roles.
 
 use crate::config::Config;
+use crate::role::{Role, Roles};
 use arcus_sdk::contract::types::{Node, Role as FileRole};
 use arcus_sdk::{Cluster, Explain};
-
-/// A role of Rainbond. Its own `storage` role does nothing, and storage nodes are the storage plugin's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Runs etcd, the API and the schedulers.
-    Manage,
-    /// Takes the traffic in.
-    Gateway,
-    /// Runs applications.
-    Compute,
-}
-
-/// The roles of a node.
-pub type Roles = std::collections::BTreeSet<Role>;
 
 /// The roles that a node of the file has in Rainbond.
 pub fn roles(cluster: &Cluster<Config>, node: &Node) -> Roles {

@@ -6,7 +6,7 @@ use crate::etcd;
 use crate::ring::{self, Other, Ring};
 use crate::grctl::Listed;
 use crate::seat::{Seat, Stage};
-use crate::{member, paths};
+use crate::{paths, role};
 use arcus_sdk::prelude::*;
 
 /// Writes of the trial, each brought to disk before the next.
@@ -21,7 +21,7 @@ const ROOM: u64 = 2 << 30;
 /// Applications run: what is put at risk is somebody's. Where an addition that failed hides it, they are taken to run.
 pub fn in_use(seat: &Seat<'_>, ring: &Ring<'_>) -> bool {
     let hidden = !matches!(seat.nodes, Known(_)) && !ring.half_joined().is_empty();
-    hidden || seat.stage == Stage::Done && seat.nodes.is_known_and(|nodes: &Vec<Listed>| nodes.iter().any(|node| node.roles.contains(&member::Role::Compute) && node.status.is_in_service()))
+    hidden || seat.stage == Stage::Done && seat.nodes.is_known_and(|nodes: &Vec<Listed>| nodes.iter().any(|node| node.roles.contains(&role::Role::Compute) && node.status.is_in_service()))
 }
 
 /// Where a node gets the images of its services from: the first manager's registry, by the gateway there.

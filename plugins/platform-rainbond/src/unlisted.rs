@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::ring::Ring;
 use crate::grctl::Listed;
-use crate::member::{self, Role, Roles};
+use crate::member;
+use crate::role::{Role, Roles};
 use crate::seat::Seat;
 use crate::leave;
 use arcus_sdk::prelude::*;

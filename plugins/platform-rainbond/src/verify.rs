@@ -4,7 +4,7 @@ use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::grctl::{self, Health, Listed};
 use crate::seat::{self, Stage};
-use crate::{apiserver, bundle, certificate, database, domain, endpoints, installed, member, names, paths, region, ring, tool, unlisted};
+use crate::{apiserver, bundle, certificate, database, domain, endpoints, installed, member, names, paths, region, ring, role, tool, unlisted};
 use arcus_sdk::prelude::*;
 
 /// Rainbond's own checks run each 5 to 20 s and tolerate three errors, so its word is that much late.
@@ -152,14 +152,14 @@ fn views<'a>(cluster: &'a Cluster<Config>, seat: &'a Node) -> Vec<View<'a>> {
     views
 }
 
-fn membership(node: &Node, expected: &member::Roles, nodes: &[Listed], may_be_gateway: bool) -> arcus_sdk::Finding {
+fn membership(node: &Node, expected: &role::Roles, nodes: &[Listed], may_be_gateway: bool) -> arcus_sdk::Finding {
     let Some(listed) = grctl::at(nodes, &node.address) else {
         return failed(format!("{} is not in the list of nodes", node.address));
     };
     // 5.0 may list the gateway that every manager is, and 5.1 has one on the first.
     let mut roles = listed.roles.clone();
-    if !expected.contains(&member::Role::Gateway) && expected.contains(&member::Role::Manage) && may_be_gateway {
-        roles.remove(&member::Role::Gateway);
+    if !expected.contains(&role::Role::Gateway) && expected.contains(&role::Role::Manage) && may_be_gateway {
+        roles.remove(&role::Role::Gateway);
     }
     if roles != *expected {
         return failed(format!("it is there as {}", listed.roles_text));

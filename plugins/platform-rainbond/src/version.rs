@@ -1,6 +1,6 @@
 //! Everything in which the tools of Rainbond 5.0 and 5.1 differ.
 
-use crate::member::{Role, Roles};
+use crate::role::{Role, Roles};
 use arcus_sdk::contract::handoffs::StorageOffer;
 use std::fmt;
 
@@ -108,10 +108,11 @@ impl Version {
         self == Version::V51
     }
 
-    /// Arguments that keep the installer from setting up its own NFS. 5.0 knows none, and leaves alone what is mounted already; 5.1 writes
-    /// the very line that the storage plugin wrote.
+    /// Arguments that keep the installer from setting up its own NFS. 5.0 knows none, and leaves alone what is mounted already; 5.1 has
+    /// the very line that the storage plugin wrote, and mounts it on every node. So where a node serves the directory itself, it is left
+    /// to think of NFS of its own, which leaves alone whoever has the directory (rainbond-ansible, `roles/storage`).
     pub fn storage_args(self, path: &str, offer: &StorageOffer) -> Vec<String> {
-        if self == Version::V50 {
+        if self == Version::V50 || !offer.local.is_empty() {
             return Vec::new();
         }
         let kind = if offer.fstype == "glusterfs" { "gfs" } else { "nas" };

@@ -42,6 +42,18 @@ fn init_of_5_1_is_told_everything_once() {
 }
 
 #[test]
+fn a_node_that_serves_the_directory_is_not_told_to_mount_it() {
+    let mut fixture = of_5_1();
+    fixture.handed.storage[0].1.local = vec!["manage01".into()];
+    let mut lab = lab(fixture);
+    assert!(!argv(&step(&lab, "init:manage01")).iter().any(|word| word.starts_with("--storage")));
+    let warned = |lab: &Lab<arcus_platform_rainbond::Rainbond>| lab.plan().unwrap().warnings.iter().any(|problem| problem.code == "rainbond.exports");
+    assert!(warned(&lab), "its exports are written over");
+    done(&mut lab);
+    assert!(!warned(&lab), "that was once");
+}
+
+#[test]
 fn init_of_5_0_uses_its_own_words() {
     let lab = lab(of_5_0());
     let init = step(&lab, "init:manage01");

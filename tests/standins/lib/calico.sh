@@ -48,7 +48,9 @@ peers() { etcd_here get --prefix /calico/standin/nodes/ 2> /dev/null | paste - -
 pod() {
   local address
   address=$(dotted $(($(number "${block%/*}") + 1)))
-  ip link add tunl0 type ipip 2> /dev/null && ip link set tunl0 up
+  # Where the kernel has ipip, there may be one already, which is down.
+  ip link add tunl0 type ipip 2> /dev/null
+  ip link set tunl0 up 2> /dev/null
   sysctl -qw net.ipv4.ip_forward=1
   ip netns add standin-pod 2> /dev/null
   ip link show cali0standin > /dev/null 2>&1 || ip link add cali0standin type veth peer name eth0 netns standin-pod

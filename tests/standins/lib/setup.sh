@@ -77,12 +77,23 @@ touch /root/.ssh/authorized_keys
 chmod 600 /root/.ssh/authorized_keys
 grep -qF "$(cut -d' ' -f2 /root/.ssh/id_rsa.pub)" /root/.ssh/authorized_keys || cat /root/.ssh/id_rsa.pub >> /root/.ssh/authorized_keys
 
-# Storage: nfs means this machine's own folder here (the stand-in serves no NFS), unless something is mounted there.
+# Storage. A network mount is left alone. nfs means this machine's own folder, served to everybody where this machine can serve; the
+# file of its exports is written over.
 mkdir -p /grdata
+case $(findmnt -no SOURCE /grdata || :) in *:*) mounted=yes ;; *) mounted=no ;; esac
 if is51 && { [ "$STORAGE" = gfs ] || [ "$STORAGE" = nas ]; }; then
-  sed -i '/^# BEGIN ANSIBLE MANAGED BLOCK$/,/^# END ANSIBLE MANAGED BLOCK$/d' /etc/fstab
-  printf '# BEGIN ANSIBLE MANAGED BLOCK\n%s\n# END ANSIBLE MANAGED BLOCK\n' "$STORAGE_ARGS" >> /etc/fstab
-  mountpoint -q /grdata || timeout 60 mount -a || stop "mount -a: $STORAGE_ARGS"
+  if [ $mounted = no ]; then
+    sed -i '/^# BEGIN ANSIBLE MANAGED BLOCK$/,/^# END ANSIBLE MANAGED BLOCK$/d' /etc/fstab
+    printf '# BEGIN ANSIBLE MANAGED BLOCK\n%s\n# END ANSIBLE MANAGED BLOCK\n' "$STORAGE_ARGS" >> /etc/fstab
+  fi
+  timeout 60 mount -a || stop "mount -a: $STORAGE_ARGS"
+elif command -v exportfs > /dev/null && [ -e /lib/systemd/system/nfs-server.service ]; then
+  served="/opt/rainbond/etc/tools /opt/rainbond/.init /opt/rainbond/rainbond-ansible"
+  [ $mounted = yes ] || served="/grdata $served"
+  mkdir -p $served
+  printf '%s *(rw,sync,no_root_squash,no_subtree_check)\n' $served > /etc/exports
+  systemctl enable -q --now nfs-server
+  exportfs -ra || stop "exportfs"
 fi
 show "/grdata" "$(findmnt -no FSTYPE /grdata || echo 'a folder of this machine')"
 mkdir -p /grdata/services/ssh

@@ -63,7 +63,9 @@ fn whole(machines: &Machines<'_>, checkout: &Checkout<'_>) -> Result<()> {
     let mut ended = checkout.run(&["apply", "--yes"], LIMIT)?;
     for _ in 0..2 {
         if !ended.status.success() {
-            let why: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("  FAILED  ")).collect();
+            // A step, or a check with what was found.
+            let told = |line: &&str| line.contains("  FAILED  ") || line.starts_with("  failed ");
+            let why: Vec<&str> = ended.stderr.lines().chain(ended.stdout.lines()).filter(told).collect();
             eprintln!("    applied again after:\n      {}", why.join("\n      "));
             if why.iter().any(|line| line.contains("grctl init")) {
                 eprintln!("{}", machines.sh(FIRST, INSTALLER, LINE)?);

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use arcus_contract::facts::{Fact, Probe};
 use arcus_contract::types::Problem;
 
-use crate::script::Piece;
+use crate::library::Piece;
 use crate::{Answer, Layout, Look, Seen, quote};
 
 /// A part of what the script printed.

@@ -7,7 +7,7 @@ use arcus_contract::types::Problem;
 use super::{Gathering, Parts, fact, unreadable};
 use crate::Layout;
 use crate::quote::from_fstab_field;
-use crate::script::Piece;
+use crate::library::Piece;
 
 pub fn render(all: &mut Gathering, places: &[usize], layout: &Layout) {
     if places.is_empty() {

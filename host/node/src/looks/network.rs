@@ -2,7 +2,7 @@
 use arcus_contract::facts::{BlockDevice, Fact, NetworkInterface, Route, Socket};
 
 use super::{Gathering, Sorted, fact};
-use crate::script::Piece;
+use crate::library::Piece;
 
 pub fn render(all: &mut Gathering, sorted: &Sorted) {
     if !sorted.interfaces.is_empty() {

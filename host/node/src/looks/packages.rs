@@ -5,7 +5,7 @@ use arcus_contract::facts::Fact;
 
 use super::{Gathering, fact, missing_tool};
 use crate::quote;
-use crate::script::Piece;
+use crate::library::Piece;
 
 pub fn render(all: &mut Gathering, packages: &[(usize, String)]) {
     if packages.is_empty() {

@@ -6,7 +6,7 @@ use arcus_contract::types::Problem;
 use sha2::{Digest, Sha256};
 
 use super::{Gathering, Part, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
-use crate::script::Piece;
+use crate::library::Piece;
 use crate::{Content, Hidden, Named, Seen, quote};
 
 /// Content of a probe, at most.

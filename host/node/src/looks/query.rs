@@ -6,7 +6,7 @@ use arcus_contract::types::Problem;
 
 use super::{Gathering, Parts, fact, missing_tool, problem};
 use crate::quote;
-use crate::script::Piece;
+use crate::library::Piece;
 
 /// A command among the looks.
 pub struct Command<'a> {

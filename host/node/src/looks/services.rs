@@ -5,7 +5,7 @@ use arcus_contract::facts::{Fact, ServiceFact, ServiceProbe};
 use arcus_contract::types::Problem;
 
 use super::{Gathering, Parts, fact, missing_tool, problem, unreadable};
-use crate::script::Piece;
+use crate::library::Piece;
 use crate::{Layout, quote};
 
 pub fn render(all: &mut Gathering, services: &[(usize, ServiceProbe)], layout: &Layout) {

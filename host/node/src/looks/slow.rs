@@ -6,7 +6,7 @@ use arcus_contract::types::Problem;
 
 use super::{Gathering, Sorted, fact, problem};
 use crate::quote;
-use crate::script::Piece;
+use crate::library::Piece;
 
 pub fn render(all: &mut Gathering, sorted: &Sorted) {
     let before = all.script.len();

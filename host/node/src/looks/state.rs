@@ -3,7 +3,7 @@ use arcus_contract::facts::{Fact, JobFact};
 use arcus_contract::types::Problem;
 
 use super::{Gathering, Parts, Sorted, base64, denied, fact, problem, same, says_absent, unreadable};
-use crate::script::Piece;
+use crate::library::Piece;
 use crate::tasks::{job_folder, secret_file, watch_folder};
 use crate::watch::{DrillNote, TimerFact, Watched};
 use crate::{Hidden, Layout, LockFact, Seen, quote};

@@ -5,7 +5,7 @@ use arcus_contract::facts::{Clock, Fact, Hardware, Os};
 
 use super::{Gathering, Parts, Sorted, fact, problem, unreadable};
 use crate::quote;
-use crate::script::Piece;
+use crate::library::Piece;
 
 pub fn render(all: &mut Gathering, sorted: &Sorted) {
     if !sorted.os.is_empty() {

@@ -13,7 +13,8 @@ use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connect::Handle;
-use crate::script::{PATH, nonce};
+use crate::library::PATH;
+use crate::script::nonce;
 use crate::shell::{Broken, Drain, Feed, Piece, Shell, Shells};
 use crate::{ConnectError, Endpoint, Prompt, Wanted, frames};
 
