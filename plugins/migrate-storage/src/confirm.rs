@@ -1,9 +1,9 @@
 //! The operator is content: the old storage is let go. Its data are not removed.
 
+use crate::back;
 use crate::phase::{self, Phase};
 use crate::route::{BACK, NEW, OLD, Route};
 use crate::seen::{self, Seen, receipt};
-use crate::back;
 use arcus_sdk::prelude::*;
 
 /// What is left of the way is taken away.

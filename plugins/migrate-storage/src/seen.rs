@@ -46,7 +46,7 @@ pub fn receipt(name: &str) -> String {
 
 /// Where it is noted that the new storage is the migration's. It stays after the way back: who begins anew finds what was copied before.
 pub fn claim() -> String {
-    format!("{MEMORY}/target")
+    receipt("target")
 }
 
 impl<'a> Seen<'a> {
