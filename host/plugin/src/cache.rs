@@ -12,6 +12,7 @@
 //! begin on a page.
 
 use std::{
+    fmt,
     fs::File,
     io::{Read as _, Write as _},
     os::{fd::AsRawFd as _, unix::fs::{DirBuilderExt as _, FileExt as _}},
@@ -27,7 +28,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::private::exposed;
 
-const MAGIC: &[u8; 16] = b"arcus-compiled-5";
+/// Part of an entry's name as well: what another Arcus wrote is not taken for damaged.
+pub(crate) const MAGIC: &[u8; 16] = b"arcus-compiled-6";
 /// The end of an entry, after code and anatomy: how long the latter is, the magic word, and the seal of all before.
 const TRAILER: usize = 8 + MAGIC.len() + SEAL;
 const SEAL: usize = 16;
@@ -39,10 +41,19 @@ const MAX_ENTRY: u64 = 128 << 20;
 const MAX_ENTRIES: usize = 64;
 
 /// The folder, held open: what is checked is what is used.
-#[derive(Debug)]
 pub struct Cache {
     dir: Dir,
     path: PathBuf,
+    told: Box<dyn Fn(&Ignored) + Send + Sync>,
+}
+
+/// An entry that is there and is not used: the plugin is compiled anew, and the entry written over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it, in words.
+    pub reason: String,
 }
 
 /// Why the folder cannot be used.
@@ -96,6 +107,12 @@ impl Artefact {
     }
 }
 
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Cache {
     /// Opens the folder, and makes it (mode 0700, with its parents) when it is not there.
     ///
@@ -109,7 +126,19 @@ impl Cache {
         if let Some(reason) = exposed(meta.uid(), meta.mode()) {
             return Err(CacheError::NotPrivate { path: path.to_owned(), reason });
         }
-        Ok(Self { dir, path: path.to_owned() })
+        Ok(Self { dir, path: path.to_owned(), told: Box::new(|_| {}) })
+    }
+
+    /// Who is told of entries that are not used: damage, or somebody who was here.
+    #[must_use]
+    pub fn telling(self, told: impl Fn(&Ignored) + Send + Sync + 'static) -> Self {
+        Self { told: Box::new(told), ..self }
+    }
+
+    /// Tells of one; nothing is what there is of it.
+    pub(crate) fn ignored<T>(&self, key: &str, reason: impl Into<String>) -> Option<T> {
+        (self.told)(&Ignored { path: self.path.join(key), reason: reason.into() });
+        None
     }
 
     /// The entry, if it is there and whole, and what its component has on the outside. Anything else is as good as not there: it is compiled
@@ -118,21 +147,24 @@ impl Cache {
         let mut options = OpenOptions::new();
         // A pipe in its place must not hold us up.
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-        let file = self.dir.open_with(key, &options).ok()?;
+        let file = match self.dir.open_with(key, &options) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => return self.ignored(key, error.to_string()),
+        };
         let meta = file.metadata().ok()?;
         if !meta.is_file() || meta.len() > MAX_ENTRY {
-            return None;
+            return self.ignored(key, "no file, or too large for one");
         }
         if let Some(reason) = exposed(meta.uid(), meta.mode()) {
-            tracing::warn!(folder = %self.path.display(), key, reason, "compiled plugin ignored: not private");
-            return None;
+            return self.ignored(key, format!("not private: {reason}"));
         }
         let file = file.into_std();
-        let anatomy = anatomy(&file, meta.len(), key).ok().flatten();
-        if anatomy.is_none() {
-            tracing::warn!(folder = %self.path.display(), key, "compiled plugin ignored: damaged");
+        match anatomy(&file, meta.len(), key) {
+            Ok(Some(anatomy)) => Some((Artefact(file), anatomy)),
+            Ok(None) => self.ignored(key, "damaged"),
+            Err(error) => self.ignored(key, error.to_string()),
         }
-        Some((Artefact(file), anatomy?))
     }
 
     /// Writes the entry beside and renames it, so nobody sees half of it.

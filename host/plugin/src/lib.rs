@@ -38,7 +38,7 @@ pub use admission::{Refusal, admit};
 pub use approval::{Approval, ApprovalError, Approvals};
 pub use ask::Asker;
 pub use asked::{beyond, grant_digest, permissions};
-pub use cache::{Cache, CacheError};
+pub use cache::{Cache, CacheError, Ignored};
 pub use embedded::{Embedded, embedded};
 pub use export::Export;
 pub use failure::{CallError, Failure, Kind};

@@ -31,7 +31,7 @@ use wasmtime::{
 
 use crate::{
     Cache, Embedded, Export, Fault, Inspection, Limits, LogLine, MAX_SIZE, Plugin,
-    cache::Artefact,
+    cache::{Artefact, MAGIC},
     digest,
     guest::{self, Guest},
     hatch::Fleet,
@@ -283,7 +283,7 @@ impl Inner {
     /// From the cache as far as it is there.
     fn read(&self, content: Content) -> Result<Unloaded, Fault> {
         let (bytes, digest) = content.read()?;
-        let key = hex::encode(Sha256::new().chain_update(&digest).chain_update(self.compatibility).finalize());
+        let key = hex::encode(Sha256::new().chain_update(&digest).chain_update(self.compatibility).chain_update(MAGIC).finalize());
         let (code, anatomy) = match self.options.cache.as_ref().and_then(|cache| cache.get(&key)) {
             Some((code, anatomy)) => (Some(code), anatomy),
             None => (None, Anatomy::read(&bytes)?),
@@ -319,7 +319,7 @@ impl Inner {
         if let Some(code) = &read.code {
             match native::revive(&self.engine, code) {
                 Ok(component) => return Ok((component, true)),
-                Err(error) => tracing::warn!(key, error = %chain(&error), "compiled plugin ignored"),
+                Err(error) => drop(self.options.cache.as_ref().and_then(|cache| cache.ignored::<()>(key, chain(&error)))),
             }
         }
         check_complexity(&read.bytes)?;

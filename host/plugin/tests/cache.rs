@@ -8,14 +8,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use arcus_plugin::{Cache, Plugin, Source, inspect};
+use arcus_plugin::{Cache, Ignored, Plugin, Source, inspect};
 use support::{Bench, Guest, Parrot, echo, input};
 
 /// In a sandbox, hence an engine, of its own: as another run of Arcus would.
 async fn load(folder: &Path, guest: &Guest) -> Plugin {
-    let sandbox = Bench::new().with_cache(folder).sandbox();
+    let (plugin, ignored) = told(folder, guest).await;
+    assert!(ignored.is_empty(), "{ignored:?}");
+    plugin
+}
+
+/// And why the entry that was there was not used.
+async fn told(folder: &Path, guest: &Guest) -> (Plugin, Vec<Ignored>) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let cache = Cache::open(folder).unwrap().telling(move |ignored| tell.send(ignored.clone()).unwrap());
+    let sandbox = Bench::new().with_cache(cache).sandbox();
     let plugin = sandbox.load(Source::Bytes("tried", &guest.build())).await.unwrap();
     assert_eq!(plugin.plan(Parrot, &input()).await.unwrap().warnings.len(), 1);
+    (plugin, told.try_iter().collect())
+}
+
+/// It is compiled anew, and this is why.
+async fn is_anew(folder: &Path, guest: &Guest, reason: &str) -> Plugin {
+    let path = entry(folder);
+    let (plugin, ignored) = told(folder, guest).await;
+    assert!(!plugin.is_cached(), "{reason}");
+    assert_eq!(ignored, [Ignored { path, reason: reason.into() }]);
     plugin
 }
 
@@ -58,7 +76,7 @@ async fn a_poisoned_entry_is_compiled_anew() {
         ("text", b"not code".to_vec()),
     ] {
         fs::write(&path, &bad).unwrap();
-        assert!(!load(folder.path(), &guest).await.is_cached(), "{what}");
+        is_anew(folder.path(), &guest, "damaged").await;
         // And mended.
         assert!(fs::read(&path).unwrap() != bad, "{what}");
         assert!(load(folder.path(), &guest).await.is_cached(), "{what}");
@@ -90,8 +108,7 @@ async fn a_poisoned_manifest_is_read_anew() {
         bad[at..at + text.len()].copy_from_slice(text);
         assert!(bad != good, "{what}");
         fs::write(&path, &bad).unwrap();
-        let plugin = load(folder.path(), &guest).await;
-        assert!(!plugin.is_cached(), "{what}");
+        let plugin = is_anew(folder.path(), &guest, "damaged").await;
         assert_eq!(*plugin.inspection(), inspect(&bytes).unwrap(), "{what}");
     }
 }
@@ -106,7 +123,7 @@ async fn an_entry_in_anothers_place_is_not_loaded() {
     fs::remove_file(&first).unwrap();
     load(folder.path(), &two).await;
     fs::write(entry(folder.path()), code).unwrap();
-    assert!(!load(folder.path(), &two).await.is_cached());
+    is_anew(folder.path(), &two, "damaged").await;
 }
 
 #[tokio::test]
@@ -116,12 +133,12 @@ async fn an_entry_others_can_write_to_is_not_loaded() {
     load(folder.path(), &guest).await;
     let path = entry(folder.path());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    assert!(!load(folder.path(), &guest).await.is_cached());
+    is_anew(folder.path(), &guest, "not private: others can write to it (mode 0666)").await;
     // Something else under its name is no entry either, and does not hold anyone up.
     let kept = folder.path().join("../kept-elsewhere.bin");
     fs::rename(&path, &kept).unwrap();
     symlink(&kept, &path).unwrap();
-    assert!(!load(folder.path(), &guest).await.is_cached());
+    is_anew(folder.path(), &guest, "a path led outside of the filesystem").await;
     fs::remove_file(&kept).unwrap();
 }
 

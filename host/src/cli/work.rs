@@ -156,7 +156,13 @@ fn operator(context: &Context) -> Operator {
 pub fn cache(context: &Context) -> Option<Arc<Cache>> {
     let path = context.environment.cache()?;
     match Cache::open(&path) {
-        Ok(cache) => Some(Arc::new(cache)),
+        Ok(cache) => {
+            let console = context.console.clone();
+            Some(Arc::new(cache.telling(move |ignored| {
+                let words = format!("{}: {}; it is compiled anew", ignored.path.display(), ignored.reason);
+                console.note(safe!("{} {}", console.terminal().err.yellow("a compiled plugin is not used:"), Foreign::line(&words)));
+            })))
+        }
         Err(error) => {
             context.console.note(safe!("{} {}", context.console.terminal().err.yellow("compiled plugins are not kept:"), Foreign::line(&error.to_string())));
             context.console.note(safe!("  {}", Foreign::line(&error.help())));

@@ -276,10 +276,10 @@ pub fn poisons(hostile: &Path, rows: &mut Vec<String>) -> Result<()> {
     let desk = Desk::approved(hostile, "good")?;
     let cache = desk.0.path().join("cache");
     let validate = || -> Result<String> {
-        let ended = Running::start("validate -v".into(), desk.command(&["validate", "-v"])?.env("XDG_CACHE_HOME", &cache))?.end(LIMIT)?.code(0)?;
+        let ended = Running::start("validate".into(), desk.command(&["validate"])?.env("XDG_CACHE_HOME", &cache))?.end(LIMIT)?.code(0)?;
         Ok(ended.stderr)
     };
-    let said = |stderr: &str| stderr.lines().filter_map(|line| line.split_once("compiled plugin ignored: ")).map(|(_, reason)| reason.split(" folder=").next().unwrap_or_default().to_owned()).collect::<Vec<_>>();
+    let said = |stderr: &str| stderr.lines().filter(|line| line.starts_with("a compiled plugin is not used: ")).map(str::to_owned).collect::<Vec<_>>();
     ensure!(said(&validate()?).is_empty() && said(&validate()?).is_empty(), "what is whole is ignored");
     let (mut entries, mut folders) = (Vec::new(), vec![cache.clone()]);
     while let Some(folder) = folders.pop() {
@@ -303,14 +303,14 @@ pub fn poisons(hostile: &Path, rows: &mut Vec<String>) -> Result<()> {
     let changed = said(&validate()?);
     ensure!(changed.len() == entries.len(), "{changed:?} of {entries:?}");
     ensure!(entries.iter().zip(&bad).all(|(entry, bad)| fs::read(entry).is_ok_and(|now| now != *bad)) && said(&validate()?).is_empty(), "it was not compiled anew");
-    rows.push(format!("| compiled code in the cache is changed | what does not fit its seal and name is not loaded | with `-v`: compiled plugin ignored: {}; it is compiled anew |", changed[0]));
+    rows.push(format!("| compiled code in the cache is changed | what does not fit its seal and name is not loaded | {} |", plain(&desk, &changed[0])));
     for entry in &entries {
         fs::set_permissions(entry, fs::Permissions::from_mode(0o666))?;
     }
     let open = said(&validate()?);
     ensure!(open.len() == entries.len(), "{open:?} of {entries:?}");
     ensure!(entries.iter().all(|entry| fs::metadata(entry).is_ok_and(|meta| meta.mode() & 0o777 == 0o600)), "it was not compiled anew");
-    rows.push(format!("| somebody else can write to compiled code | each file must be the operator's alone | with `-v`: compiled plugin ignored: {}; it is compiled anew |", open[0]));
+    rows.push(format!("| somebody else can write to compiled code | each file must be the operator's alone | {} |", plain(&desk, &open[0])));
     let folder = entries[0].parent().context("no folder")?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
     let stderr = validate()?;

@@ -311,8 +311,8 @@ impl Bench {
         Self { options, logs }
     }
 
-    pub fn with_cache(mut self, path: &Path) -> Self {
-        self.options.cache = Some(Arc::new(Cache::open(path).unwrap()));
+    pub fn with_cache(mut self, cache: Cache) -> Self {
+        self.options.cache = Some(Arc::new(cache));
         self
     }
 
