@@ -74,7 +74,8 @@ pub enum Lab {
         /// How many files are moved.
         #[arg(long, default_value_t = 3000)]
         files: u32,
-        /// After how many minutes no more runs are killed; a run that is under way is brought to its end.
+        /// After how many minutes no more runs are killed, once the way there and the way back were gone; a run that is under way is brought
+        /// to its end.
         #[arg(long, default_value_t = 600)]
         minutes: u64,
     },

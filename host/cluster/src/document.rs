@@ -9,6 +9,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The name under `storage` that a migration comes from.
+pub const MIGRATING_FROM: &str = "migrating-from";
+/// The settings of the migration itself, under `storage`.
+pub const MIGRATION: &str = "migration";
+
 /// A cluster of Rainbond, from bare machines on.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

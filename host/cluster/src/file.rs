@@ -1,21 +1,21 @@
 //! A cluster file that was read: its value, the place of everything in it, and from there the model or all the mistakes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::Read as _;
-use std::ops::Range;
 
 use cap_std::fs::Dir;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::diagnostic::{Diagnostic, Severity, in_order};
-use crate::document::{Document, RoleName, Section};
+use crate::document::{Document, MIGRATING_FROM, MIGRATION, RoleName, Section};
+use crate::folder::leads_out;
 use crate::model::{Cluster, Concern, Jump, Member, Migrating, PluginPath, Relaxation, Ssh, Use};
+use crate::placed::Placed;
 use crate::schema::{Checker, Finding};
 use crate::sketch::{self, Sketch};
 use crate::source::{Source, Span};
-use crate::yaml::{self, Place};
-use crate::{pointer, rules, wording};
+use crate::{pointer, rules, wording, yaml};
 use arcus_contract::types::{Node, Role};
 
 /// Largest file taken: 1 MiB. A node is about 100 bytes.
@@ -24,9 +24,8 @@ const LARGEST: u64 = 1 << 20;
 /// A cluster file.
 #[derive(Debug)]
 pub struct File {
-    source: Source,
+    text: Placed,
     value: Value,
-    places: HashMap<String, Place>,
     mistakes: Vec<Diagnostic>,
     broken: Vec<String>,
     dir: Option<Dir>,
@@ -102,9 +101,8 @@ impl File {
         let source = Source::new(name, text);
         let tree = yaml::read(&source).map_err(in_order)?;
         Ok(Self {
-            source,
+            text: Placed::new(source, tree.places),
             value: tree.value,
-            places: tree.places,
             mistakes: tree.mistakes,
             broken: tree.broken,
             dir: None,
@@ -113,7 +111,7 @@ impl File {
 
     /// Its name and text.
     pub fn source(&self) -> &Source {
-        &self.source
+        self.text.source()
     }
 
     /// What it says, as it is.
@@ -124,64 +122,12 @@ impl File {
     /// The place to show for a value, or for the nearest thing around it when it is not there: a scalar itself, and of a list
     /// or mapping its key or first line.
     pub fn span(&self, pointer: &str) -> Span {
-        self.source.span(self.bytes(pointer, false))
+        self.text.span(pointer)
     }
 
     /// An error at a value. The message is one sentence without a full stop.
     pub fn diagnose(&self, code: &str, pointer: &str, message: impl Into<String>) -> Diagnostic {
-        self.diagnostic(code, pointer, self.bytes(pointer, false), message.into())
-    }
-
-    /// An error at the key of a value.
-    pub(crate) fn diagnose_key(
-        &self,
-        code: &str,
-        pointer: &str,
-        message: impl Into<String>,
-    ) -> Diagnostic {
-        self.diagnostic(code, pointer, self.bytes(pointer, true), message.into())
-    }
-
-    fn diagnostic(
-        &self,
-        code: &str,
-        pointer: &str,
-        bytes: Range<usize>,
-        message: String,
-    ) -> Diagnostic {
-        let mut diagnostic = Diagnostic::about(&self.source, code, message).at(bytes);
-        diagnostic.pointer = pointer.to_owned();
-        diagnostic
-    }
-
-    fn bytes(&self, pointer: &str, on_key: bool) -> Range<usize> {
-        let mut at = pointer;
-        loop {
-            if let Some(place) = self.places.get(at) {
-                let exact = at.len() == pointer.len();
-                return match &place.key {
-                    Some(key) if place.compound || (on_key && exact) => key.clone(),
-                    _ if place.compound => {
-                        let text = &self.source.text()[place.value.clone()];
-                        let line = text.find(['\n', '\r']).map_or(text, |end| &text[..end]);
-                        place.value.start..place.value.start + line.trim_end().len()
-                    }
-                    _ => place.value.clone(),
-                };
-            }
-            match pointer::parent(at) {
-                Some(parent) => at = parent,
-                None => return 0..0,
-            }
-        }
-    }
-
-    /// A number, or other plain scalar, as it is written.
-    fn written(&self, pointer: &str) -> Option<&str> {
-        self.places
-            .get(pointer)
-            .filter(|place| place.plain && !place.compound)
-            .map(|place| &self.source.text()[place.value.clone()])
+        self.text.diagnose(code, pointer, message)
     }
 
     fn found(&self, kind: &str, finding: Finding) -> Option<Diagnostic> {
@@ -195,7 +141,7 @@ impl File {
         }
         let code = format!("{kind}.{}", finding.code);
         let mut diagnostic = if finding.on_key {
-            self.diagnose_key(&code, &pointer, finding.message)
+            self.text.diagnose_key(&code, &pointer, finding.message)
         } else {
             self.diagnose(&code, &pointer, finding.message)
         };
@@ -223,7 +169,7 @@ impl File {
             None | Some(Value::Null) => Value::Object(serde_json::Map::new()),
             Some(value) => value.clone(),
         };
-        let findings = checker.check(pointer, &mut value, &|at| self.written(at));
+        let findings = checker.check(pointer, &mut value, &|at| self.text.written(at));
         let found: Vec<_> = findings
             .into_iter()
             .filter_map(|finding| self.found("config", finding))
@@ -243,13 +189,13 @@ impl File {
     /// The model; or all that is wrong, warnings and notes included.
     pub fn cluster(&self) -> Result<Cluster, Vec<Diagnostic>> {
         let mut value = self.value.clone();
-        let findings = Checker::of_document().check("", &mut value, &|at| self.written(at));
+        let findings = Checker::of_document().check("", &mut value, &|at| self.text.written(at));
         let mut found: Vec<_> = findings
             .into_iter()
             .filter_map(|finding| self.found("cluster", finding))
             .collect();
         found.extend(self.mistakes.iter().cloned());
-        found.extend(rules::check(&Sketch::of(self, &value), self.dir.as_ref()));
+        found.extend(rules::check(&Sketch::of(&self.text, &value), self.dir.as_ref()));
 
         let relax: HashSet<&str> = value
             .pointer("/preflight/relax")
@@ -268,7 +214,7 @@ impl File {
         // Whatever the schema lets through, serde takes; if they ever differ, that is told and not hidden.
         let document: Document = serde_json::from_value(value).map_err(|error| {
             vec![Diagnostic::about(
-                &self.source,
+                self.source(),
                 "cluster.wrong-form",
                 error.to_string(),
             )]
@@ -466,11 +412,6 @@ fn too_large(source: &Source) -> Diagnostic {
         .help("is this the cluster file? A cluster of a hundred nodes takes about 10 KiB")
 }
 
-/// cap-std's way to say that a path would leave its folder; the system's own refusals carry a number.
-pub(crate) fn leads_out(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
-}
-
 fn plain_ip(text: &str) -> String {
     sketch::ip(text).map_or_else(|| text.to_owned(), |ip| ip.to_string())
 }
@@ -484,11 +425,6 @@ fn role_of(role: RoleName) -> Role {
         RoleName::Network => Role::Network,
     }
 }
-
-/// The name under `storage` that a migration comes from.
-pub(crate) const MIGRATING_FROM: &str = "migrating-from";
-/// The settings of the migration itself, under `storage`.
-pub(crate) const MIGRATION: &str = "migration";
 
 /// What moves the shared directory.
 const MOVES: &str = "migrate-storage";

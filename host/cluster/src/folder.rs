@@ -37,6 +37,11 @@ pub fn check_folder(
     )
 }
 
+/// cap-std's way to say that a path would leave its folder; the system's own refusals carry a number.
+pub(crate) fn leads_out(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

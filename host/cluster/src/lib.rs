@@ -16,6 +16,7 @@ mod document;
 mod file;
 mod folder;
 mod model;
+mod placed;
 mod pointer;
 mod rules;
 mod schema;

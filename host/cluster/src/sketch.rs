@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use crate::document::RoleName;
-use crate::file::File;
 use crate::model::Concern;
+use crate::placed::Placed;
 use crate::pointer;
 
 /// The parts of a file that are as they should be.
 pub struct Sketch<'a> {
-    pub file: &'a File,
+    pub text: &'a Placed,
     pub value: &'a Value,
     pub nodes: Vec<NodeSketch<'a>>,
     /// Could the roles of all nodes be read? If not, counting them says nothing.
@@ -37,9 +37,9 @@ impl NodeSketch<'_> {
 }
 
 impl<'a> Sketch<'a> {
-    pub fn of(file: &'a File, value: &'a Value) -> Self {
+    pub fn of(text: &'a Placed, value: &'a Value) -> Self {
         let mut sketch = Self {
-            file,
+            text,
             value,
             nodes: Vec::new(),
             roles_known: true,

@@ -14,9 +14,10 @@ use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::fault::{Fault, Kind, Trouble};
+use crate::fresh::Fresh;
 use crate::journal::{Entry, FORMAT, Journal, now};
 use crate::lock::Held;
-use crate::pass::Outlook;
+use crate::outlook::Outlook;
 use crate::proposal::Proposal;
 use crate::run::{OUTSIDE_LIMIT, Performer, RoundEnd, journal_fault};
 
@@ -85,6 +86,22 @@ impl Serialize for NodeEnd {
 }
 
 impl Engine {
+    /// As [`Engine::plan`], for a plan that [`Engine::apply`] is to perform: where nobody works on the cluster, it is not made again
+    /// under the lock when it is performed at once.
+    ///
+    /// # Errors
+    /// As [`Engine::plan`].
+    pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
+        // First the lock, then the looks: whoever changes something after that raises the epoch.
+        let epoch = self.free_epoch().await;
+        let outlook = self.pass(&Aim::Plan, true).await?;
+        let proposal = self.propose(&outlook, Aim::Plan).await;
+        if let Some(epoch) = epoch {
+            *self.fresh.lock().expect("no panic while held") = Some(Fresh::new(outlook, proposal.digest.clone(), epoch));
+        }
+        Ok(proposal)
+    }
+
     /// Brings about what was approved. Takes the lock, plans again (unless the plan is [fresh](Engine::plan_to_apply)), and performs only
     /// what lies within the approved plan.
     ///
@@ -178,7 +195,8 @@ impl Engine {
         let mut total = 0;
         let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut number = 0;
-        let mut fresh = self.take_fresh(approved, held);
+        let planned = self.fresh.lock().expect("no panic while held").take();
+        let mut fresh = planned.and_then(|fresh| fresh.take(&approved.digest, held.fence().epoch));
         loop {
             number += 1;
             let mut outlook = match fresh.take() {

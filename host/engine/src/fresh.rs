@@ -3,12 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::aim::Aim;
-use crate::engine::Engine;
-use crate::fault::Fault;
-use crate::lock::Held;
-use crate::pass::Outlook;
-use crate::proposal::Proposal;
+use crate::outlook::Outlook;
 
 /// Older plans are made again: people change things by hand, too. What changes in between is noticed at each file (it is compared
 /// right before it is written), and by every step that is looked at again when its turn comes.
@@ -35,28 +30,15 @@ impl Stamp {
     }
 }
 
-impl Engine {
-    /// As [`Engine::plan`], for a plan that [`Engine::apply`] is to perform: where nobody works on the cluster, it is not made again
-    /// under the lock when it is performed at once.
-    ///
-    /// # Errors
-    /// As [`Engine::plan`].
-    pub async fn plan_to_apply(&self) -> Result<Proposal, Fault> {
-        // First the lock, then the looks: whoever changes something after that raises the epoch.
-        let epoch = self.free_epoch().await;
-        let outlook = self.pass(&Aim::Plan, true).await?;
-        let proposal = self.propose(&outlook, Aim::Plan).await;
-        if let Some(epoch) = epoch {
-            let stamp = Stamp { digest: proposal.digest.clone(), epoch, made: Instant::now() };
-            *self.fresh.lock().expect("no panic while held") = Some(Fresh { outlook, stamp });
-        }
-        Ok(proposal)
+impl Fresh {
+    /// Made just now. `epoch` is that of the lock before anything was looked at.
+    pub fn new(outlook: Outlook, digest: String, epoch: u64) -> Self {
+        Self { outlook, stamp: Stamp { digest, epoch, made: Instant::now() } }
     }
 
-    /// What was planned for this, when it still holds under the lock.
-    pub(crate) fn take_fresh(&self, approved: &Proposal, held: &Held) -> Option<Outlook> {
-        let fresh = self.fresh.lock().expect("no panic while held").take()?;
-        fresh.stamp.holds(&approved.digest, held.fence().epoch).then_some(fresh.outlook)
+    /// What was planned, when it still holds for who performs the plan of this digest under the lock with this epoch.
+    pub fn take(self, digest: &str, epoch: u64) -> Option<Outlook> {
+        self.stamp.holds(digest, epoch).then_some(self.outlook)
     }
 }
 

@@ -29,6 +29,7 @@ mod kept;
 mod lock;
 mod migrate;
 mod observer;
+mod outlook;
 mod pass;
 mod proposal;
 mod run;

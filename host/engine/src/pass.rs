@@ -23,28 +23,9 @@ use crate::event::Event;
 use crate::fault::{Fault, Kind, Trouble};
 use crate::migrate;
 use crate::observer::Observer;
-use crate::vault::{Known, NodeFiles, Vault};
+use crate::outlook::Outlook;
+use crate::vault::{Known, Vault};
 use crate::veil::Veil;
-
-/// What one pass saw: the whole plan of every plugin, and where each step stands.
-pub struct Outlook {
-    /// All steps, what was seen of them, and what holds between them.
-    pub sequence: Sequence,
-    /// Per step of the sequence: the answers to its looks.
-    pub seen: Vec<Vec<Answer>>,
-    /// Per step of the sequence: the plugin's place in the cast.
-    pub roles: Vec<usize>,
-    /// Every plan as it was stated, by plugin.
-    pub stated: Vec<(String, Vec<Step>)>,
-    /// What plugins want the operator to know.
-    pub warnings: Vec<(String, Problem)>,
-    /// Files to carry over.
-    pub node_files: NodeFiles,
-    /// Generated secrets without a value, or not on every node that uses them: key → (plugin, name, users).
-    pub secrets: BTreeMap<String, (String, String, BTreeSet<String>)>,
-    /// Questions that got no answer because of the node: the run cannot end as done.
-    pub unanswered: BTreeMap<String, Problem>,
-}
 
 impl Engine {
     pub(crate) fn round(&self) -> (Arc<Observer>, Round) {

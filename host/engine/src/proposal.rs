@@ -18,7 +18,8 @@ use crate::aim::Aim;
 use crate::engine::Engine;
 use crate::fault::{Fault, Kind, Trouble};
 use crate::journal::{Entry, Journal};
-use crate::pass::{Outlook, named};
+use crate::outlook::Outlook;
+use crate::pass::named;
 
 /// A plan, as shown.
 #[derive(Debug, Clone, Serialize)]

@@ -24,7 +24,8 @@ use crate::hatch::Hatch;
 use crate::journal::{Entry, Journal, now};
 use crate::lock::Held;
 use crate::observer::Observer;
-use crate::pass::{Outlook, goal_requests, is_nodes_fault, judge};
+use crate::outlook::Outlook;
+use crate::pass::{goal_requests, is_nodes_fault, judge};
 use crate::proposal::wanted;
 use crate::vault::{Known, NodeFiles, Vault};
 

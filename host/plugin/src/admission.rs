@@ -2,7 +2,8 @@
 
 use arcus_component::Inspection;
 
-use crate::approval::{Approval, ApprovalError, Approvals};
+use crate::approval::{Approval, ApprovalError};
+use crate::approvals::Approvals;
 use crate::asked::{beyond, grant_digest};
 use crate::lock::{Lock, Pin};
 

@@ -6,7 +6,11 @@ use arcus_contract::{
     facts::{Answer, Request},
     types::Problem,
 };
+use arcus_plan::manifest::Manifest;
 use async_trait::async_trait;
+
+/// Decides whether a plugin may ask this: `Err` is what it gets as its answer (`node.denied`).
+pub type Permit = Arc<dyn Fn(&Manifest, &Request) -> Result<(), Problem> + Send + Sync>;
 
 /// Answers what one call of a plugin asks. Dropped when that call ends, however it ends.
 #[async_trait]

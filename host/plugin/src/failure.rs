@@ -1,9 +1,11 @@
 //! What a call can end with instead of a result.
 
+use std::time::Duration;
+
 use arcus_contract::types::Problem;
 use wasmtime::{Trap, WasmBacktrace};
 
-use crate::{Export, guest::Stop};
+use crate::export::Export;
 
 /// The plugin said no, or the plugin is broken: never the same thing.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,39 @@ pub enum Kind {
     Missing,
     /// The host could not run it.
     Host,
+}
+
+/// Why the sandbox ended a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("it used up its {} of processor time", seconds(.0))]
+    Cpu(Duration),
+    #[error("it was not done after {}", seconds(.0))]
+    Wall(Duration),
+    #[error("it wanted {wanted} bytes of memory, and a plugin may have {limit}")]
+    Memory { wanted: usize, limit: usize },
+    #[error("it wanted tables of {wanted} elements, and a plugin may have {limit}")]
+    Tables { wanted: usize, limit: usize },
+    #[error("it asked more than {0} times in one call")]
+    Asks(usize),
+    #[error("it asked for more than {0} answers in one call")]
+    Requests(usize),
+    #[error("it did more than {0} things live in one step")]
+    Live(usize),
+}
+
+fn seconds(time: &Duration) -> String {
+    format!("{} s", time.as_secs_f64())
+}
+
+impl Stop {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Cpu(_) | Self::Wall(_) => Kind::Hang,
+            Self::Memory { .. } | Self::Tables { .. } => Kind::Memory,
+            Self::Asks(_) | Self::Requests(_) | Self::Live(_) => Kind::Asks,
+        }
+    }
 }
 
 impl CallError {

@@ -1,83 +1,19 @@
-//! What lives beside a guest during one call, and the functions it can reach.
+//! What lives beside a guest during one call, and holds it within its limits.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use arcus_contract::facts::{Answer, Request};
 use arcus_plan::manifest::Manifest;
-use tokio::task::JoinSet;
-use wasmtime::{
-    ResourceLimiter, StoreContextMut, UpdateDeadline,
-    component::{ComponentType, Lift, Linker, Lower, WasmStr},
-};
+use wasmtime::{ResourceLimiter, StoreContextMut, UpdateDeadline};
 
 use crate::{
-    Asker, Export, Kind, LogSink, Permit, ask,
-    hatch::{self, Hatch},
+    ask::{Asker, Permit},
+    export::Export,
+    failure::Stop,
+    hatch::Hatch,
     limits::Limits,
+    log::{Level, LogLine, LogSink},
     meter::Meter,
 };
-
-/// How much a line of a plugin's log matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ComponentType, Lift, Lower)]
-#[component(enum)]
-#[repr(u8)]
-pub enum Level {
-    /// For the author.
-    #[component(name = "debug")]
-    Debug,
-    /// For the curious.
-    #[component(name = "info")]
-    Info,
-    /// Something is odd.
-    #[component(name = "warn")]
-    Warn,
-}
-
-/// A line of a plugin's log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogLine {
-    /// Who.
-    pub plugin: String,
-    /// During which call.
-    pub export: Export,
-    /// How much it matters.
-    pub level: Level,
-    /// Foreign text, cut to 4 KiB.
-    pub message: String,
-}
-
-/// Why the sandbox ended a call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Stop {
-    #[error("it used up its {} of processor time", seconds(.0))]
-    Cpu(Duration),
-    #[error("it was not done after {}", seconds(.0))]
-    Wall(Duration),
-    #[error("it wanted {wanted} bytes of memory, and a plugin may have {limit}")]
-    Memory { wanted: usize, limit: usize },
-    #[error("it wanted tables of {wanted} elements, and a plugin may have {limit}")]
-    Tables { wanted: usize, limit: usize },
-    #[error("it asked more than {0} times in one call")]
-    Asks(usize),
-    #[error("it asked for more than {0} answers in one call")]
-    Requests(usize),
-    #[error("it did more than {0} things live in one step")]
-    Live(usize),
-}
-
-fn seconds(time: &Duration) -> String {
-    format!("{} s", time.as_secs_f64())
-}
-
-impl Stop {
-    pub(crate) fn kind(&self) -> Kind {
-        match self {
-            Self::Cpu(_) | Self::Wall(_) => Kind::Hang,
-            Self::Memory { .. } | Self::Tables { .. } => Kind::Memory,
-            Self::Asks(_) | Self::Requests(_) | Self::Live(_) => Kind::Asks,
-        }
-    }
-}
 
 /// Host's side of one call.
 pub(crate) struct Guest {
@@ -127,7 +63,7 @@ impl Guest {
     }
 
     /// Takes a line of the guest's log.
-    fn note(&mut self, level: Level, text: &str) {
+    pub(crate) fn note(&mut self, level: Level, text: &str) {
         let mut end = text.len().min(self.limits.log_bytes);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -152,7 +88,7 @@ impl Guest {
         }
     }
 
-    fn count(&mut self, requests: usize) -> Result<(), Stop> {
+    pub(crate) fn count(&mut self, requests: usize) -> Result<(), Stop> {
         self.asks += 1;
         self.requests += requests;
         if self.asks > self.limits.asks {
@@ -213,56 +149,4 @@ pub(crate) fn tick(mut store: StoreContextMut<'_, Guest>) -> wasmtime::Result<Up
             meter.start();
         }),
     ))
-}
-
-/// Gives guests the functions of the contract, and nothing else.
-pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
-    linker.instance("arcus:plugin/log@0.1.0")?.func_wrap("emit", |mut store: StoreContextMut<'_, Guest>, (level, message): (Level, WasmStr)| {
-        // Copied out only as far as it is kept. The store is borrowed by the text, so the short copy comes first.
-        let keep = store.data().limits.log_bytes;
-        let text = {
-            let text = message.to_str(&store)?;
-            let mut end = text.len().min(keep);
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            text[..end].to_owned()
-        };
-        store.data_mut().note(level, &text);
-        Ok(())
-    })?;
-    linker.instance("arcus:plugin/observe@0.1.0")?.func_wrap_async("ask", |store, (requests,): (Vec<Request>,)| {
-        Box::new(async move { Ok((answer(store, requests).await?,)) })
-    })?;
-    hatch::link(linker)
-}
-
-async fn answer(mut store: StoreContextMut<'_, Guest>, requests: Vec<Request>) -> wasmtime::Result<Vec<Answer>> {
-    let guest = store.data_mut();
-    guest.count(requests.len())?;
-    let Some(asker) = guest.asker.clone() else {
-        return Ok(requests.iter().map(ask::not_now).collect());
-    };
-    // What is denied is answered here and never reaches anyone.
-    let mut answers: Vec<Option<Answer>> =
-        requests.iter().map(|request| (guest.permit)(&guest.manifest, request).err().map(Err)).collect();
-    let permitted: Vec<Request> =
-        requests.iter().zip(&answers).filter(|(_, denied)| denied.is_none()).map(|(request, _)| request.clone()).collect();
-    if !permitted.is_empty() {
-        if guest.meter.stop() > guest.limits.cpu {
-            return Err(Stop::Cpu(guest.limits.cpu).into());
-        }
-        let plugin = guest.manifest.name.clone();
-        // On a task of its own, as this runs on the small stack of a fiber; ended with this call.
-        let mut task = JoinSet::new();
-        task.spawn(async move { asker.ask(&plugin, permitted).await });
-        let given = task.join_next().await.and_then(Result::ok).unwrap_or_default();
-        guest.meter.start();
-        let mut given = given.into_iter();
-        for answer in answers.iter_mut().filter(|answer| answer.is_none()) {
-            *answer = given.next();
-        }
-    }
-    store.set_epoch_deadline(1);
-    Ok(answers.into_iter().zip(&requests).map(|(answer, request)| answer.unwrap_or_else(|| ask::lost(request))).collect())
 }

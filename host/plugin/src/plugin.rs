@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arcus_component::Inspection;
 use arcus_contract::{
     actions::{Call, Desired},
     checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
@@ -20,10 +21,12 @@ use wasmtime::{
 };
 
 use crate::{
-    Asker, CallError, Export, Failure, Inspection, Kind, Live,
-    guest::{self, Guest, Stop},
-    hatch::{Fleet, Hatch},
-    sandbox,
+    ask::Asker,
+    export::Export,
+    failure::{CallError, Failure, Kind, Stop},
+    guest::{self, Guest},
+    hatch::{Fleet, Hatch, Live},
+    runtime::Runtime,
 };
 
 /// A plugin that was read, checked and compiled. Cheap to clone; calls may run at the same time.
@@ -31,7 +34,7 @@ use crate::{
 pub struct Plugin(Arc<Inner>);
 
 struct Inner {
-    sandbox: Arc<sandbox::Inner>,
+    runtime: Arc<Runtime>,
     origin: String,
     manifest: Arc<Manifest>,
     inspection: Inspection,
@@ -61,10 +64,10 @@ const LAST: Duration = Duration::from_secs(20);
 type Given<T> = (Result<T, Vec<Problem>>,);
 
 impl Plugin {
-    pub(crate) fn new(sandbox: Arc<sandbox::Inner>, origin: String, loaded: Loaded) -> Self {
+    pub(crate) fn new(runtime: Arc<Runtime>, origin: String, loaded: Loaded) -> Self {
         let Loaded { pre, exports, inspection, cached } = loaded;
         let manifest = Arc::new(inspection.manifest.clone());
-        Self(Arc::new(Inner { sandbox, origin, manifest, inspection, cached, pre, exports }))
+        Self(Arc::new(Inner { runtime, origin, manifest, inspection, cached, pre, exports }))
     }
 
     /// As in its manifest, e.g. `storage-glusterfs`.
@@ -191,7 +194,7 @@ impl Plugin {
     }
 
     fn at_most(&self, export: Export, desired: Desired) -> Result<Desired, Failure> {
-        let limit = self.0.sandbox.options.limits.steps;
+        let limit = self.0.runtime.options.limits.steps;
         if desired.steps.len() > limit {
             let message = format!("its plan has {} steps, of {limit} at most", desired.steps.len());
             return Err(Box::new(CallError::new(self.name(), export, Kind::Output, message)).into());
@@ -231,7 +234,7 @@ impl Plugin {
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        self.call_within(export, asker, None, self.0.sandbox.options.limits.wall, params).await
+        self.call_within(export, asker, None, self.0.runtime.options.limits.wall, params).await
     }
 
     /// One call in a store of its own. Dropping the future ends the call.
@@ -241,7 +244,7 @@ impl Plugin {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let inner = &*self.0;
-        let options = &inner.sandbox.options;
+        let options = &inner.runtime.options;
         let Some(index) = inner.exports.get(&export) else {
             return Err(Box::new(CallError::new(self.name(), export, Kind::Missing, "it does not have this function")));
         };
@@ -249,7 +252,7 @@ impl Plugin {
         let mut guest = Guest::new(export, Arc::clone(&inner.manifest), asker, options.permit.clone(), options.log.clone(), limits.clone());
         guest.hatch = hatch;
         let meter = guest.meter.clone();
-        let mut store = Store::new(inner.sandbox.engine(), guest);
+        let mut store = Store::new(&inner.runtime.engine, guest);
         store.limiter(|guest| guest);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(guest::tick);

@@ -19,7 +19,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-use crate::{Asker, ask};
+use crate::ask::{self, Asker};
 
 /// A question and whose words it is in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

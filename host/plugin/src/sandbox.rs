@@ -10,60 +10,29 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Duration,
 };
 
-use arcus_component::{Anatomy, check_complexity, check_header};
+use arcus_component::{Anatomy, Fault, Inspection, MAX_SIZE, check_complexity, check_header, digest};
 use arcus_contract::{
     actions::Desired,
     checks::{Check, Drill, Seen, Verdict, Verified, Weighing},
-    facts::Request,
     handoffs::{GatewayOffer, Input, NetworkOffer, PlatformDemand, StorageOffer},
     types::Problem,
 };
-use arcus_plan::manifest::Manifest;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, oneshot};
-use wasmtime::{
-    Config, Engine,
-    component::{Component, ComponentExportIndex, InstancePre, Linker, Resource, types::ComponentItem},
-};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource, types::ComponentItem};
 
 use crate::{
-    Cache, Embedded, Export, Fault, Inspection, Limits, LogLine, MAX_SIZE, Plugin,
     cache::{Artefact, MAGIC},
-    digest,
-    guest::{self, Guest},
+    embedded::Embedded,
+    export::Export,
+    guest::Guest,
     hatch::Fleet,
     native,
-    plugin::Loaded,
+    plugin::{Loaded, Plugin},
+    runtime::{Options, Runtime},
 };
-
-/// Decides whether a plugin may ask this: `Err` is what it gets as its answer (`node.denied`).
-pub type Permit = Arc<dyn Fn(&Manifest, &Request) -> Result<(), Problem> + Send + Sync>;
-
-/// Where plugins' logs go.
-pub type LogSink = Arc<dyn Fn(LogLine) + Send + Sync>;
-
-/// What a sandbox is made with.
-#[derive(Clone)]
-pub struct Options {
-    /// Vets what plugins ask.
-    pub permit: Permit,
-    /// Takes their logs.
-    pub log: LogSink,
-    /// Where compiled code is kept; none: compiled each time.
-    pub cache: Option<Arc<Cache>>,
-    /// How much a plugin may use.
-    pub limits: Limits,
-}
-
-impl Options {
-    /// No cache, the usual limits, logs dropped.
-    pub fn new(permit: Permit) -> Self {
-        Self { permit, log: Arc::new(|_| ()), cache: None, limits: Limits::default() }
-    }
-}
 
 /// Where a plugin comes from.
 #[derive(Debug, Clone)]
@@ -102,24 +71,19 @@ impl LoadError {
 #[derive(Clone)]
 pub struct Sandbox(Arc<Inner>);
 
-pub(crate) struct Inner {
-    engine: Engine,
-    linker: Linker<Guest>,
-    /// Of wasmtime's version, this machine's processor, and the settings below.
+struct Inner {
+    runtime: Arc<Runtime>,
+    /// Of wasmtime's version, this machine's processor, and the engine's settings.
     compatibility: [u8; 32],
     /// As many compile at once as there are processors.
     compilers: Semaphore,
-    pub(crate) options: Options,
 }
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox").field("limits", &self.0.options.limits).finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("limits", &self.0.runtime.options.limits).finish_non_exhaustive()
     }
 }
-
-/// How often a running guest lets others run and its time is looked at.
-const TICK: Duration = Duration::from_millis(10);
 
 impl Sandbox {
     /// Makes the engine and starts its clock, which ends with it.
@@ -127,28 +91,14 @@ impl Sandbox {
     /// # Errors
     /// When this machine cannot run WebAssembly, or has no thread left.
     pub fn new(options: Options) -> Result<Self, LoadError> {
-        let host = |error: &dyn fmt::Display| LoadError {
+        let runtime = Runtime::new(options).map_err(|error| LoadError {
             origin: "engine".into(),
             fault: Fault::new("plugin.engine", format!("this machine cannot run plugins: {error}"), "Report this with the kind of processor and system."),
-        };
-        let engine = Engine::new(&config(&options.limits)).map_err(|error| host(&error))?;
-        let mut linker = Linker::new(&engine);
-        guest::link(&mut linker).map_err(|error| host(&error))?;
-        let ticks = engine.weak();
-        thread::Builder::new()
-            .name("plugin-clock".into())
-            .spawn(move || {
-                while let Some(engine) = ticks.upgrade() {
-                    engine.increment_epoch();
-                    drop(engine);
-                    thread::sleep(TICK);
-                }
-            })
-            .map_err(|error| host(&error))?;
+        })?;
         let mut hash = Sha(Sha256::new());
-        std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut hash);
+        std::hash::Hash::hash(&runtime.engine.precompile_compatibility_hash(), &mut hash);
         let compilers = Semaphore::new(thread::available_parallelism().map_or(2, NonZero::get));
-        Ok(Self(Arc::new(Inner { engine, linker, compatibility: hash.0.finalize().into(), compilers, options })))
+        Ok(Self(Arc::new(Inner { runtime: Arc::new(runtime), compatibility: hash.0.finalize().into(), compilers })))
     }
 
     /// Reads, checks and compiles a plugin (or takes its code from the cache). Runs nothing of it.
@@ -183,7 +133,7 @@ impl Sandbox {
 
     /// On a thread that nobody has to wait for: a compiler cannot be told to stop.
     async fn apart<T: Send + 'static>(&self, origin: String, work: impl FnOnce(&Arc<Inner>, String) -> Result<T, Fault> + Send + 'static) -> Result<T, LoadError> {
-        let (inner, limit) = (Arc::clone(&self.0), self.0.options.limits.compile);
+        let (inner, limit) = (Arc::clone(&self.0), self.0.runtime.options.limits.compile);
         let fault = |message: String| Fault::new("plugin.compile", message, "Report this with the plugin's file.");
         let (sender, receiver) = oneshot::channel();
         let turn = self.0.compilers.acquire().await;
@@ -284,7 +234,7 @@ impl Inner {
     fn read(&self, content: Content) -> Result<Unloaded, Fault> {
         let (bytes, digest) = content.read()?;
         let key = hex::encode(Sha256::new().chain_update(&digest).chain_update(self.compatibility).chain_update(MAGIC).finalize());
-        let (code, anatomy) = match self.options.cache.as_ref().and_then(|cache| cache.get(&key)) {
+        let (code, anatomy) = match self.runtime.options.cache.as_ref().and_then(|cache| cache.get(&key)) {
             Some((code, anatomy)) => (Some(code), anatomy),
             None => (None, Anatomy::read(&bytes)?),
         };
@@ -295,7 +245,7 @@ impl Inner {
     fn load(self: &Arc<Self>, origin: String, read: Unloaded) -> Result<Plugin, Fault> {
         let (component, cached) = self.compile(&read)?;
         let inspection = read.inspection;
-        let mut linker = self.linker.clone();
+        let mut linker = self.runtime.linker.clone();
         if !inspection.withheld.is_empty() {
             // `inspect` lets nothing else through that is unknown here. Whatever is called of it, ends the call.
             linker.define_unknown_imports_as_traps(&component).map_err(|error| {
@@ -311,60 +261,32 @@ impl Inner {
             )
         })?;
         let exports = exports(&component, &pre)?;
-        Ok(Plugin::new(Arc::clone(self), origin, Loaded { pre, exports, inspection, cached }))
+        Ok(Plugin::new(Arc::clone(&self.runtime), origin, Loaded { pre, exports, inspection, cached }))
     }
 
     fn compile(&self, read: &Unloaded) -> Result<(Component, bool), Fault> {
         let key = &read.key;
         if let Some(code) = &read.code {
-            match native::revive(&self.engine, code) {
+            match native::revive(&self.runtime.engine, code) {
                 Ok(component) => return Ok((component, true)),
-                Err(error) => drop(self.options.cache.as_ref().and_then(|cache| cache.ignored::<()>(key, chain(&error)))),
+                Err(error) => drop(self.runtime.options.cache.as_ref().and_then(|cache| cache.ignored::<()>(key, chain(&error)))),
             }
         }
         check_complexity(&read.bytes)?;
-        let component = Component::from_binary(&self.engine, &read.bytes).map_err(|error| {
+        let component = Component::from_binary(&self.runtime.engine, &read.bytes).map_err(|error| {
             Fault::new(
                 "plugin.compile",
                 format!("it does not compile: {}", chain(&error)),
                 "The file is damaged, or uses a proposal of WebAssembly that plugins may not use. Get or build it again.",
             )
         })?;
-        if let Some(cache) = &self.options.cache
+        if let Some(cache) = &self.runtime.options.cache
             && let Err(error) = component.serialize().map_err(std::io::Error::other).and_then(|code| cache.put(key, &code, &read.anatomy))
         {
             tracing::warn!(key, %error, "compiled plugin not kept");
         }
         Ok((component, false))
     }
-
-    pub(crate) fn engine(&self) -> &Engine {
-        &self.engine
-    }
-}
-
-fn config(limits: &Limits) -> Config {
-    let mut config = Config::new();
-    config
-        .epoch_interruption(true)
-        .max_wasm_stack(512 << 10)
-        .async_stack_size(1 << 20)
-        // No async functions in the contract: calls are three times cheaper without the support for them.
-        .concurrency_support(false)
-        // Traps name functions, which is what is told of them; where in a function, and what other debuggers want, nobody reads.
-        .generate_address_map(false)
-        .native_unwind_info(false)
-        // What two processors may answer differently, and what nobody needs.
-        .cranelift_nan_canonicalization(true)
-        .wasm_relaxed_simd(false)
-        .wasm_memory64(false)
-        .wasm_multi_memory(false);
-    // With 4 GiB of addresses for each guest the processor checks its bounds, and its code is a third shorter. Where addresses are
-    // counted (`ulimit -v`), it gets what it may have, and checks itself.
-    if rustix::process::getrlimit(rustix::process::Resource::As).current.is_some() {
-        config.memory_reservation(limits.memory as u64).memory_reservation_for_growth(0);
-    }
-    config
 }
 
 /// Finds the functions that the host calls, and checks their types against this build's contract.

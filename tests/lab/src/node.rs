@@ -22,8 +22,8 @@ const STOPPED: Duration = Duration::from_millis(500);
 /// A node of a running world.
 #[derive(Clone, Copy)]
 pub struct Node<'w> {
-    pub(crate) world: &'w World,
-    pub(crate) spec: &'w NodeSpec,
+    world: &'w World,
+    spec: &'w NodeSpec,
 }
 
 /// What a command on a node gave.
@@ -44,6 +44,18 @@ impl Answer {
             bail!("status {}: {}{}", self.status, self.stdout, self.stderr);
         }
         Ok(self.stdout)
+    }
+}
+
+impl World {
+    /// All nodes, in the order of the file.
+    pub fn nodes(&self) -> Vec<Node<'_>> {
+        self.specs().iter().map(|spec| Node { world: self, spec }).collect()
+    }
+
+    /// A node by name.
+    pub fn node(&self, name: &str) -> Result<Node<'_>> {
+        Ok(Node { world: self, spec: self.spec(name)? })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Base;
 use crate::clusterfile::NodeSpec;
-use crate::world::Options;
+use crate::options::Options;
 
 /// A world as saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]

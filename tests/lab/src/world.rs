@@ -14,12 +14,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use serde::{Deserialize, Serialize};
 
 use crate::base::Base;
 use crate::cgroup::{Group, Root};
 use crate::clusterfile::NodeSpec;
-use crate::node::Node;
+use crate::options::Options;
 use crate::saved::{Saved, network_of};
 use crate::standins::standins_dir;
 use crate::wait::wait_until;
@@ -37,35 +36,6 @@ const IN_WORLD: &str = include_str!("world.sh");
 const RUN_NODE: &str = include_str!("node.sh");
 /// How long nodes may take until all answer by ssh: a hundred take 20 s on two idle cores.
 const BOOT_LIMIT: Duration = Duration::from_secs(180);
-
-/// How a world is made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Options {
-    /// Where its folder is; a temporary one when absent.
-    pub dir: Option<PathBuf>,
-    /// Whether nodes outlive this process (`lab up`); else they end with it, however it ends.
-    pub keep: bool,
-    /// Size of every node's root disk, in memory used only as it fills.
-    pub root_disk: String,
-    /// Size of the data disk of storage nodes.
-    pub data_disk: String,
-    /// Files put into `/etc/arcus-lab/` on every node before it boots: what stand-ins are told, by file name.
-    pub knobs: BTreeMap<String, String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { dir: None, keep: false, root_disk: "4g".into(), data_disk: "2g".into(), knobs: BTreeMap::new() }
-    }
-}
-
-impl Options {
-    /// With something told to the stand-ins.
-    pub fn knob(mut self, name: &str, content: &str) -> Self {
-        self.knobs.insert(name.to_owned(), content.to_owned());
-        self
-    }
-}
 
 /// Nodes that run. Dropping it ends them and all that was made for them, unless it is kept.
 pub struct World {
@@ -247,15 +217,12 @@ impl World {
         &self.saved.options.knobs
     }
 
-    /// All nodes, in the order of the file.
-    pub fn nodes(&self) -> Vec<Node<'_>> {
-        self.saved.nodes.iter().map(|spec| Node { world: self, spec }).collect()
+    pub(crate) fn specs(&self) -> &[NodeSpec] {
+        &self.saved.nodes
     }
 
-    /// A node by name.
-    pub fn node(&self, name: &str) -> Result<Node<'_>> {
-        let spec = self.saved.nodes.iter().find(|spec| spec.name == name);
-        spec.map(|spec| Node { world: self, spec }).ok_or_else(|| anyhow!("the lab has no node {name:?}"))
+    pub(crate) fn spec(&self, name: &str) -> Result<&NodeSpec> {
+        self.specs().iter().find(|spec| spec.name == name).ok_or_else(|| anyhow!("the lab has no node {name:?}"))
     }
 
     /// A program on the operator's side: this machine's files and processes, the lab's network. The process started *is*
@@ -280,14 +247,14 @@ impl World {
         command
     }
 
-    /// Where this process finds a path of the world's mounts, such as [`Node::upper`], to read what is there.
+    /// Where this process finds a path of the world's mounts, such as [`crate::Node::upper`], to read what is there.
     pub fn outside(&self, path: &Path) -> PathBuf {
         Path::new("/proc").join(self.saved.init.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
     }
 
     /// `ssh` to a node as root, with its key pinned; the command's words go through the node's shell, as ssh does it.
     pub fn ssh(&self, node: &str) -> Result<Command> {
-        let address = self.node(node)?.address();
+        let address = self.spec(node)?.address;
         let mut command = self.operator("ssh");
         command.args(self.ssh_args()).arg(format!("root@{address}"));
         Ok(command)
@@ -326,7 +293,7 @@ impl World {
     /// Waits until these nodes answer by ssh (their banner is read); says how long it took.
     pub fn wait_ssh(&self, names: &[&str], limit: Duration) -> Result<Duration> {
         let addresses: Vec<(String, Ipv4Addr)> =
-            names.iter().map(|name| Ok(((*name).to_owned(), self.node(name)?.address()))).collect::<Result<_>>()?;
+            names.iter().map(|name| Ok(((*name).to_owned(), self.spec(name)?.address))).collect::<Result<_>>()?;
         let began = Instant::now();
         self.in_network(|| -> Result<()> {
             for (name, address) in addresses {
@@ -370,7 +337,7 @@ impl World {
         let gateway = self.operator_address()?;
         let mut lines = String::new();
         for name in names {
-            lines += &format!("{name} {} {}/24 {gateway}\n", self.number(name), self.node(name)?.address());
+            lines += &format!("{name} {} {}/24 {gateway}\n", self.number(name), self.spec(name)?.address);
         }
         self.inside::<&str>("plug", [], &lines)
     }
@@ -394,7 +361,7 @@ impl World {
             .arg(format!("--directory={}", disks.join("root").display()))
             .arg(format!("--network-namespace-path=/run/netns/{name}"))
             .arg(format!("--bind-ro={}:/srv/standins", standins_dir().display()));
-        if self.node(name)?.spec.is("storage") {
+        if self.spec(name)?.is("storage") {
             command.arg(format!("--bind={}:/data", disks.join("data").display()));
         }
         let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn().context("running nsenter")?;

@@ -1,5 +1,5 @@
-//! Killed at every entry of the journal, there and back, while two write; then the way back from entries in the middle. As long as it may
-//! take; what was reached is told.
+//! Killed at every entry of the journal, there and back, while two write; then again what was not there the first time, and the way back
+//! from entries in the middle, as long as it may take. What was reached is told.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::{COMPUTE, LIMIT, Moving, ROLLBACK, SERVER, START};
 pub struct Bounds {
     /// Files that are moved.
     pub files: u32,
-    /// After which time no more runs are killed; those under way are brought to their end.
+    /// After which time, once every entry of a way was had, no more runs are killed; those under way are brought to their end.
     pub minutes: u64,
 }
 
@@ -72,15 +72,14 @@ pub fn soak(moving: &Moving<'_>, bounds: &Bounds) -> Result<()> {
     let mut soak = Soak { moving, began, until, killed: Vec::new(), seen: BTreeSet::new(), runs: 0, digest };
     soak.say(&format!("{} files; {} minutes", bounds.files, bounds.minutes));
     let mut whole = 0;
-    // Two fifths of the time each, so that a short one sees something of everything. What is left out the first time because it is so
-    // already comes again in the second.
-    let part = |fifths: u32| began + (until - began) / 5 * fifths;
-    while Instant::now() < part(4) {
+    // What is left out the first time because it is so already comes again in the second. That one leaves time for what comes after it.
+    let second = began + (until - began) / 5 * 4;
+    loop {
         let before = soak.killed.len();
-        soak.whole(Way::There, part(2))?;
-        soak.whole(Way::Back, part(4))?;
+        soak.whole(Way::There)?;
+        soak.whole(Way::Back)?;
         whole += 1;
-        if soak.killed.len() == before {
+        if soak.killed.len() == before || Instant::now() >= second {
             break;
         }
     }
@@ -112,11 +111,10 @@ impl Soak<'_> {
         self.killed.iter().filter(|entry| entry.starts_with(way.name())).count()
     }
 
-    /// All the way, killed at whatever no run was killed at before, as long as it has its share of the time.
-    fn whole(&mut self, way: Way, share: Instant) -> Result<()> {
+    /// All the way, killed at whatever no run was killed at before.
+    fn whole(&mut self, way: Way) -> Result<()> {
         loop {
-            let at = |soak: &Self, entry: &String| Instant::now() < share && !soak.seen.contains(entry);
-            match self.run(way, at)? {
+            match self.run(way, |soak, entry| !soak.seen.contains(entry))? {
                 End::Killed(entries) => self.told(way, &entries)?,
                 End::Through => break,
             }

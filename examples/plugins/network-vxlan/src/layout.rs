@@ -1,13 +1,11 @@
 //! Who has which part of the range: from the cluster file alone, the same whatever the order of the nodes in it, and the same for a node
 //! whoever comes or goes.
 
-use crate::{Config, range};
+use crate::Config;
+use crate::range::{self, BLOCK};
 use arcus_sdk::net::Ipv4Net;
 use arcus_sdk::prelude::*;
 use std::net::Ipv4Addr;
-
-/// Prefix length of a node's part.
-pub const BLOCK: u8 = 24;
 
 /// A node's place in the mesh.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! Network vxlan: every node has a /24 of the pods' range and a tunnel to every other node. What the kernel must know (routes, neighbours,
 //! forwarding) is in files of each node, made from the cluster file alone; a unit hands it to the kernel at boot.
 
+mod clash;
 mod files;
 mod kernel;
 mod layout;
@@ -9,6 +10,7 @@ mod plan;
 mod pods;
 mod proof;
 mod range;
+mod reach;
 mod trials;
 
 use arcus_sdk::prelude::*;

@@ -2,7 +2,7 @@
 
 use crate::files::{self, CNI, CNI_FOLDER, FOLDER, FORWARDING, PEERS, SYSCTL, UNIT};
 use crate::layout::{Layout, Seat};
-use crate::{Config, kernel, range};
+use crate::{Config, clash, kernel};
 use arcus_sdk::prelude::*;
 
 /// Bytes that a tunnel adds to a packet: Ethernet, VXLAN, UDP, IPv4.
@@ -58,7 +58,7 @@ fn refuse(config: &Config, layout: &Layout<'_>, seat: &Seat<'_>, seen: &Seen, pl
     let (interfaces, routes, tunnels, cni) = seen;
     if let Known(interfaces) = interfaces {
         let none = Vec::new();
-        range::used_on(seat, &layout.range, interfaces, routes.known().unwrap_or(&none)).into_iter().for_each(|problem| plan.problem(problem));
+        clash::used_on(seat, &layout.range, interfaces, routes.known().unwrap_or(&none)).into_iter().for_each(|problem| plan.problem(problem));
         match interfaces.with_address(&node.address) {
             None => plan.problem(
                 problem("vxlan.address", format!("no interface of {} has its address {}", node.name, node.address)).on(node).help("tunnels end at that address: name one that the node itself has"),

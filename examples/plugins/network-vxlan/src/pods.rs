@@ -2,7 +2,7 @@
 
 use crate::Config;
 use crate::layout::{Layout, Seat};
-use crate::proof::{SETTLE, full, near};
+use crate::reach::{SETTLE, full, near};
 use arcus_sdk::prelude::*;
 use arcus_sdk::{Batch, Ticket};
 

@@ -1,13 +1,12 @@
-//! The range of pods: can it be one, and does anything else use it?
+//! The range of pods: can it be one, and does the cluster file have anything else in it?
 
-use crate::layout::{BLOCK, Seat};
-use crate::{Config, files};
+use crate::Config;
 use arcus_sdk::net::{self, IpNet, Ipv4Net};
 use arcus_sdk::prelude::*;
 use std::net::IpAddr;
 
-/// Interfaces whose addresses and routes are the network's own doing: the tunnel, the pods' bridge, the pods' ends.
-const OWN: [&str; 3] = [files::DEVICE, files::BRIDGE, "veth"];
+/// Prefix length of a node's part.
+pub const BLOCK: u8 = 24;
 
 /// The configured range, or what is wrong with it as such.
 pub fn range(pods: &str) -> Result<Ipv4Net, Problem> {
@@ -38,24 +37,7 @@ pub fn mistakes(cluster: &Cluster<Config>, range: &Ipv4Net) -> Vec<Problem> {
     problems
 }
 
-/// What a node's own interfaces and routes show to be in it: networks that the cluster file does not know.
-pub fn used_on(seat: &Seat<'_>, range: &Ipv4Net, interfaces: &[NetworkInterface], routes: &[Route]) -> Vec<Problem> {
-    let (node, range) = (seat.node, IpNet::V4(*range));
-    let own = |device: &str| OWN.iter().any(|prefix| device.starts_with(prefix));
-    let clashes = |net: &str| net.parse::<IpNet>().is_ok_and(|net| net.prefix_len() > 0 && net::overlaps(&range, &net));
-    let mut problems = Vec::new();
-    for interface in interfaces.iter().filter(|interface| !own(&interface.name)) {
-        for address in interface.addresses.iter().filter(|address| clashes(address)) {
-            problems.push(wrong("pods-overlap", format!("{range} overlaps {address} on {} of {}", interface.name, node.name)).on(node));
-        }
-    }
-    // What the kernel made of an address was told with the address.
-    for route in routes.iter().filter(|route| !own(&route.dev) && route.proto != "kernel" && clashes(&route.to)) {
-        problems.push(wrong("pods-overlap", format!("{} has a route to {} by {}, which overlaps the pods' {range}", node.name, route.to, route.dev)).on(node));
-    }
-    problems
-}
-
-fn wrong(code: &str, message: String) -> Problem {
+/// A mistake in it.
+pub fn wrong(code: &str, message: String) -> Problem {
     problem(format!("vxlan.{code}"), message).at("/pods").help("choose a private range that nothing else uses, e.g. 10.244.0.0/16")
 }

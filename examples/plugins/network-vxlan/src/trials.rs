@@ -3,7 +3,7 @@
 use crate::Config;
 use crate::files::UNIT;
 use crate::layout::{Layout, Seat};
-use crate::proof::full;
+use crate::reach::full;
 use arcus_sdk::contract::facts::Request;
 use arcus_sdk::prelude::*;
 

@@ -1,10 +1,12 @@
 //! Who does what: from the cluster file alone.
 
-use crate::{Config, mounting};
+use crate::Config;
 use arcus_sdk::prelude::*;
 
 /// The port of the master for clients.
 pub const PORT: u16 = 9421;
+/// In fstab; the kernel says `fuse.moosefs`.
+pub const TYPE: &str = "moosefs";
 
 /// Storage nodes and their parts.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Layout<'_> {
     /// In the words of fstab. While the master is silent nobody sees the empty directory below; when it is back it goes on by itself, also
     /// where it was away when the node booted.
     pub fn options(&self) -> Vec<String> {
-        vec!["_netdev".into(), "mfsdelayedinit".into(), format!("fsname={}", self.source()), format!("subtype={}", mounting::TYPE)]
+        vec!["_netdev".into(), "mfsdelayedinit".into(), format!("fsname={}", self.source()), format!("subtype={}", TYPE)]
     }
 }
 

@@ -85,7 +85,7 @@ impl Plugin for Moose {
 impl Storage for Moose {
     fn offer(cluster: &Cluster<Config>) -> Result<StorageOffer, Vec<Problem>> {
         let layout = layout::read(cluster)?;
-        Ok(StorageOffer { source: layout.source(), fstype: mounting::TYPE.into(), options: layout.options(), local: Vec::new() })
+        Ok(StorageOffer { source: layout.source(), fstype: layout::TYPE.into(), options: layout.options(), local: Vec::new() })
     }
 }
 

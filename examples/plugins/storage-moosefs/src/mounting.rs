@@ -1,11 +1,8 @@
 //! How a node has the shared directory.
 
 use crate::Config;
-use crate::layout::{self, Layout};
+use crate::layout::{self, Layout, TYPE};
 use arcus_sdk::prelude::*;
-
-/// In fstab; the kernel says `fuse.moosefs`.
-pub const TYPE: &str = "moosefs";
 
 /// It is of this master.
 pub fn is_ours(layout: &Layout<'_>, mounted: &Mounted) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::layout::Layout;
 use crate::master::{self, Lists};
-use crate::{Config, mounting, servers};
+use crate::{Config, layout, mounting, servers};
 use arcus_sdk::prelude::*;
 
 type Server = (Lists, Look<Vec<Mounted>>, Look<Option<DirectoryFact>>);
@@ -44,7 +44,7 @@ pub fn plan(cluster: &Cluster<Config>, layout: &Layout<'_>, plan: &mut Plan) {
             plan.problem(problem);
         }
         let mount = plan
-            .mount("mount", node, mount(layout.source(), &shared.path, mounting::TYPE).options(layout.options()))
+            .mount("mount", node, mount(layout.source(), &shared.path, layout::TYPE).options(layout.options()))
             .after([&client, &connected])
             .until([probe::mounts().on(node)], "the shared directory is mounted", 30)
             .provides(milestone::STORAGE_MOUNTED);

@@ -23,7 +23,7 @@ pub fn usable(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
                 None => found.push(no_address(sketch, &at, text)),
                 Some(ip) => found.extend(why_not(ip).map(|why| {
                     sketch
-                        .file
+                        .text
                         .diagnose(
                             "cluster.bad-address",
                             &at,
@@ -77,7 +77,7 @@ fn no_address(sketch: &Sketch<'_>, at: &str, text: &str) -> Diagnostic {
         }
     };
     sketch
-        .file
+        .text
         .diagnose(
             "cluster.bad-address",
             at,
@@ -105,7 +105,7 @@ fn ssh_address(sketch: &Sketch<'_>, at: &str, text: &str) -> Option<Diagnostic> 
         .filter(|ip| ip.is_unspecified() || ip.is_multicast())
         .map(|_| {
             sketch
-                .file
+                .text
                 .diagnose(
                     "cluster.bad-address",
                     at,
@@ -196,10 +196,10 @@ fn twice<K: Hash + Eq>(
             Some((other, other_label)) => {
                 found.push(
                     sketch
-                        .file
+                        .text
                         .diagnose(code, &at, message(&key, other_label))
                         .help(help)
-                        .related(Some(sketch.file.span(other)), "the first"),
+                        .related(Some(sketch.text.span(other)), "the first"),
                 );
             }
         }
@@ -218,7 +218,7 @@ pub fn example(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let finding = sketch
-        .file
+        .text
         .diagnose(
             "cluster.example-address",
             &first,
@@ -227,7 +227,7 @@ pub fn example(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         .help("write the addresses of your machines")
         .warning();
     vec![found.fold(finding, |finding, at| {
-        finding.related(Some(sketch.file.span(&at)), "nor this")
+        finding.related(Some(sketch.text.span(&at)), "nor this")
     })]
 }
 
@@ -252,7 +252,7 @@ pub fn virtual_is_free(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
                 "ssh/address"
             };
             sketch
-                .file
+                .text
                 .diagnose(
                     "cluster.vip-is-node",
                     &at,
@@ -260,7 +260,7 @@ pub fn virtual_is_free(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
                 )
                 .help("choose an address of the nodes' network that no machine has")
                 .related(
-                    Some(sketch.file.span(&format!("{}/{whose}", node.pointer))),
+                    Some(sketch.text.span(&format!("{}/{whose}", node.pointer))),
                     "this node's own",
                 )
         })

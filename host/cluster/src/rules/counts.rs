@@ -36,7 +36,7 @@ fn showing<'n, 's: 'n>(
 ) -> Diagnostic {
     for node in all.take(5) {
         diagnostic = diagnostic.related(
-            Some(sketch.file.span(&pointer::join(&node.pointer, "roles"))),
+            Some(sketch.text.span(&pointer::join(&node.pointer, "roles"))),
             node.label(),
         );
     }
@@ -51,7 +51,7 @@ pub fn managers(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     let all = || sketch.with(RoleName::Manage);
     let found = match all().count() {
         0 => sketch
-            .file
+            .text
             .diagnose(
                 "cluster.no-manager",
                 "/nodes",
@@ -60,7 +60,7 @@ pub fn managers(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             .help("give it to three nodes (or to one, without high availability)"),
         1 => relaxed(
             sketch
-                .file
+                .text
                 .diagnose(
                     "cluster.manager-count",
                     &format!(
@@ -74,7 +74,7 @@ pub fn managers(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             "three are recommended",
         ),
         even if even % 2 == 0 => {
-            let error = sketch.file.diagnose(
+            let error = sketch.text.diagnose(
                 "cluster.manager-count",
                 "/nodes",
                 format!("there are {even} managers, an even number: they bear the loss of no more nodes than {} would, and half of them is no majority", even - 1),
@@ -109,7 +109,7 @@ pub fn compute(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         "100 are the most that were planned for"
     };
     vec![relaxed(
-        sketch.file.diagnose(
+        sketch.text.diagnose(
             "cluster.compute-count",
             "/nodes",
             format!(
@@ -129,7 +129,7 @@ pub fn storage(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     if !sketch.roles_known || sketch.uses(Concern::Storage) != Some("glusterfs") || count >= 2 {
         return Vec::new();
     }
-    let error = sketch.file.diagnose(
+    let error = sketch.text.diagnose(
         "cluster.storage-count",
         "/storage/use",
         format!(
@@ -159,7 +159,7 @@ pub fn network(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     if used == Some("midonet") {
         return match all.len() {
             0 => vec![relaxed(
-                sketch.file.diagnose(
+                sketch.text.diagnose(
                     "cluster.network-nodes",
                     "/network/use",
                     "midonet runs on network nodes, and there is none",
@@ -169,7 +169,7 @@ pub fn network(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             )],
             1 => vec![relaxed(
                 sketch
-                    .file
+                    .text
                     .diagnose(
                         "cluster.network-nodes",
                         &format!("{}/roles", all[0].pointer),
@@ -185,7 +185,7 @@ pub fn network(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     let Some(first) = all.first() else {
         return Vec::new();
     };
-    let error = sketch.file.diagnose(
+    let error = sketch.text.diagnose(
         "cluster.network-nodes",
         &format!("{}/roles", first.pointer),
         format!(
@@ -213,7 +213,7 @@ pub fn gateways(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     let names = crate::wording::any_of(&managers).replace(" or ", " and ");
     vec![
         sketch
-            .file
+            .text
             .diagnose(
                 "cluster.gateways-default",
                 "/nodes",
@@ -239,7 +239,7 @@ pub fn virtual_address(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         return Vec::new();
     }
     vec![relaxed(
-        sketch.file.diagnose("cluster.vip-wanted", "/nodes", format!("there are {count} gateways and no virtual address: who uses one of them is cut off when it is lost")).warning(),
+        sketch.text.diagnose("cluster.vip-wanted", "/nodes", format!("there are {count} gateways and no virtual address: who uses one of them is cut off when it is lost")).warning(),
         VIRTUAL_ADDRESS,
         "add `gateway: { use: keepalived, keepalived: { vip: ADDRESS/PREFIX } }`",
     )]

@@ -36,10 +36,10 @@ pub fn unique(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         };
         found.push(
             sketch
-                .file
+                .text
                 .diagnose("cluster.duplicate-name", &at, message)
                 .help("give each machine a name of its own")
-                .related(Some(sketch.file.span(other)), "the first"),
+                .related(Some(sketch.text.span(other)), "the first"),
         );
     }
     found
@@ -56,7 +56,7 @@ pub fn id(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     }
     vec![
         sketch
-            .file
+            .text
             .diagnose(
                 "cluster.bad-id",
                 "/cluster/id",
@@ -90,7 +90,7 @@ pub fn bastion(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
     };
     vec![
         sketch
-            .file
+            .text
             .diagnose(
                 "cluster.unknown-bastion",
                 "/ssh/bastion",

@@ -6,7 +6,8 @@ use cap_std::fs::Dir;
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::file::{MIGRATING_FROM, MIGRATION, leads_out};
+use crate::document::{MIGRATING_FROM, MIGRATION};
+use crate::folder::leads_out;
 use crate::model::Concern;
 use crate::sketch::Sketch;
 use crate::{pointer, wording};
@@ -27,7 +28,7 @@ pub fn sections(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
         if from.is_some() && from == used {
             let message = format!("it comes from {} and goes there", wording::quoted(from.unwrap_or_default()));
             let at = pointer::join("/storage", MIGRATING_FROM);
-            found.push(sketch.file.diagnose("cluster.migrating-from", &at, message).help("name the storage that the data are on now, with its section beside that of the new one"));
+            found.push(sketch.text.diagnose("cluster.migrating-from", &at, message).help("name the storage that the data are on now, with its section beside that of the new one"));
         }
         let moving = |key: &str| from.is_some_and(|from| key == from || key == MIGRATING_FROM || key == MIGRATION);
         for key in section
@@ -59,7 +60,7 @@ pub fn sections(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             };
             found.push(
                 sketch
-                    .file
+                    .text
                     .diagnose_key("cluster.unknown-key", &at, message)
                     .help(help),
             );
@@ -87,7 +88,7 @@ pub fn used(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             let help = format!("use it (`{concern}: {{ use: {rest} }}`), or remove it here");
             found.push(
                 sketch
-                    .file
+                    .text
                     .diagnose_key(
                         "cluster.plugin-unused",
                         &pointer::join("/plugins", name),
@@ -111,7 +112,7 @@ pub fn paths(sketch: &Sketch<'_>, dir: Option<&Dir>) -> Vec<Diagnostic> {
             let (code, message, help) = path_fault(path.as_str()?, dir)?;
             Some(
                 sketch
-                    .file
+                    .text
                     .diagnose(code, &pointer::join("/plugins", name), message)
                     .help(help),
             )

@@ -65,7 +65,7 @@ pub fn overlap(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
             if one.net.contains(&other.net) || other.net.contains(&one.net) {
                 found.push(
                     sketch
-                        .file
+                        .text
                         .diagnose(
                             "cluster.cidr-overlap",
                             at,
@@ -103,7 +103,7 @@ pub fn addresses_inside(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
                 }
             };
             let error = sketch
-                .file
+                .text
                 .diagnose(
                     "cluster.address-in-range",
                     &at,
@@ -114,7 +114,7 @@ pub fn addresses_inside(sketch: &Sketch<'_>) -> Vec<Diagnostic> {
                 )
                 .help(help);
             found.push(error.related(
-                range.pointer.as_deref().map(|at| sketch.file.span(at)),
+                range.pointer.as_deref().map(|at| sketch.text.span(at)),
                 format!("the range of {}", range.what),
             ));
         }

@@ -10,7 +10,7 @@ use wasmparser::{
     types::Types,
 };
 
-use crate::{Fault, inspect::AGAIN};
+use crate::Fault;
 
 /// A function (or what is as good as one) on the outside of a component.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Anatomy {
     /// When it is no valid component.
     pub fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let damaged = |error: wasmparser::BinaryReaderError| {
-            Fault::new("plugin.damaged", format!("it is no valid component: {} (at byte {:#x})", error.message(), error.offset()), AGAIN)
+            Fault::damaged(format!("it is no valid component: {} (at byte {:#x})", error.message(), error.offset()))
         };
         let mut validator = Validator::new_with_features(WasmFeatures::default());
         let (mut depth, mut types, mut sections) = (0_usize, None, Vec::new());
@@ -76,7 +76,7 @@ impl Anatomy {
             }
         }
         let Some(types) = types.filter(|_| depth == 0) else {
-            return Err(Fault::new("plugin.damaged", "it ends too early", AGAIN));
+            return Err(Fault::damaged("it ends too early"));
         };
         let items = |names: &[String], find: &dyn Fn(&str) -> Option<ComponentItem>| {
             let mut items = Vec::new();

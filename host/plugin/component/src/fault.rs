@@ -17,4 +17,9 @@ impl Fault {
     pub fn new(code: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { code, message: message.into(), help: help.into() }
     }
+
+    /// What was read is no component any more.
+    pub(crate) fn damaged(message: impl Into<String>) -> Self {
+        Self::new("plugin.damaged", message, "The file is cut or changed. Get it again and compare its SHA-256 with what the author published.")
+    }
 }

@@ -52,7 +52,6 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Fault> {
 }
 
 const REBUILD: &str = "Build it with `arcus plugin build`, and give the file that it writes.";
-pub(crate) const AGAIN: &str = "The file is cut or changed. Get it again and compare its SHA-256 with what the author published.";
 
 /// Tells apart what is not a component at all, in better words than a parser's.
 ///
@@ -74,9 +73,9 @@ pub fn check_header(bytes: &[u8]) -> Result<(), Fault> {
         Some([1, 0, 0, 0]) => Err(Fault::new("plugin.core-module", "it is a core module, not a component", REBUILD)),
         Some([0x0d, 0, 1, 0]) => Ok(()),
         Some(other) => {
-            Err(Fault::new("plugin.damaged", format!("its version field {} is that of no known component", hex::encode(other)), AGAIN))
+            Err(Fault::damaged(format!("its version field {} is that of no known component", hex::encode(other))))
         }
-        None => Err(Fault::new("plugin.damaged", "it ends inside its header", AGAIN)),
+        None => Err(Fault::damaged("it ends inside its header")),
     }
 }
 
