@@ -124,7 +124,8 @@ impl Soak<'_> {
         Ok(())
     }
 
-    /// From where a run was killed on the way there, back at once: entries far from each other first.
+    /// From where a run was killed on the way there (or what follows, where that is so already), back at once: entries far from each other
+    /// first.
     fn back_from_the_middle(&mut self) -> Result<usize> {
         const APART: usize = 7;
         let there: Vec<String> = self.killed.iter().filter(|entry| entry.starts_with(Way::There.name())).cloned().collect();
@@ -133,7 +134,9 @@ impl Soak<'_> {
             if !self.has_time() {
                 break;
             }
-            if let End::Killed(entries) = self.run(Way::There, |_, found| found == entry)? {
+            let wanted = there.iter().position(|one| one == entry);
+            let reached = |found: &String| there.iter().position(|one| place(one) == place(found)) >= wanted;
+            if let End::Killed(entries) = self.run(Way::There, |_, found| reached(found))? {
                 self.told(Way::There, &entries)?;
             }
             let End::Through = self.run(Way::Back, |_, _| false)? else { unreachable!("nobody kills it") };
@@ -229,6 +232,11 @@ impl Soak<'_> {
         }
         Ok(entries)
     }
+}
+
+/// Where an entry is in a run, whatever became of the step: the second time much is so already.
+fn place(entry: &str) -> &str {
+    entry.split(" (").next().unwrap_or_default()
 }
 
 /// An entry, apart from times: `there: before switch:compute01`. What is only said of earlier runs is none, nor is a run's end.
