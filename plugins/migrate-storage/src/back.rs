@@ -14,7 +14,7 @@ pub fn plan(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) {
         _ => {}
     }
     let after = match phase {
-        Phase::Thawed | Phase::Reversing => reverse(route, seen, plan),
+        Phase::Thawed | Phase::Reversing => reverse(route, seen, phase, plan),
         Phase::None => Vec::new(),
         // First the note, then the receipt: whoever begins anew must copy anew.
         _ => phase::write(route, Phase::Returning, &[], plan),
@@ -27,26 +27,34 @@ fn refuse(route: &Route, plan: &mut Plan) {
     plan.problem(problem("migrate.confirmed", message).on(route.copier).help("the way back is a migration of its own: change `use` and `migrating-from` in the file"));
 }
 
-/// Freeze, the delta back, compare. What was written to the new storage since the thaw is only there.
-fn reverse(route: &Route, seen: &Seen, plan: &mut Plan) -> Vec<Planned> {
+/// What was written to the new storage since the thaw is only there: it is copied back while it is in use, where the old one can be reached
+/// beside it; then freeze, the rest, compare.
+fn reverse(route: &Route, seen: &Seen, phase: Phase, plan: &mut Plan) -> Vec<Planned> {
     let node = route.copier;
+    let help = match route.serves {
+        true => format!("users are stopped for all of it, since {} is covered by the new storage: about as long as comparing took in the live copy", route.shared.path),
+        false => "they are stopped for about as long as in the freeze on the way there".into(),
+    };
     plan.warn(
-        problem("migrate.reverse", format!("{} has been in use: the way back stops the users, copies what was written there to {}, and compares", route.new.0, route.old.0))
-            .help("this takes about as long as the freeze on the way there"),
+        problem("migrate.reverse", format!("{} has been in use: the way back copies what was written there to {}, stops the users, and compares", route.new.0, route.old.0))
+            .help(help),
     );
     let memory = steps::memory(route, plan);
-    let noted = phase::write(route, Phase::Reversing, &memory, plan);
+    let staged = steps::stage(route, seen, &memory, plan);
+    let old = steps::old_at(route, "back", BACK, "rw", &memory, plan);
+    let mut ready: Vec<Planned> = [staged].into_iter().chain(old).collect();
+    if phase == Phase::Thawed && !route.serves {
+        ready.push(steps::copy(route, "back-live", (NEW, route.back()), false, &ready, plan));
+    }
+    let noted = phase::write(route, Phase::Reversing, &ready, plan);
     let begun = plan.join("to-return", node, &noted);
-    let staged = steps::stage(route, seen, std::slice::from_ref(&begun), plan);
-    let mut frozen = vec![staged];
-    frozen.extend(steps::old_at(route, "back", BACK, "rw", std::slice::from_ref(&begun), plan));
     let mut detached = Vec::new();
     for member in &seen.members {
         let quiet = steps::quiet(route, member, std::slice::from_ref(&begun), plan);
         detached.push(steps::detach(route, member, "leave", &route.new.1, &[quiet], plan));
     }
-    frozen.push(plan.join("left", node, &detached));
-    let copied = steps::copy(route, "back", (NEW, route.back()), true, &frozen, plan);
+    let left = plan.join("left", node, &detached);
+    let copied = steps::copy(route, "back", (NEW, route.back()), true, &[left], plan);
     phase::write_next(route, Phase::Returning, &[copied], plan)
 }
 
@@ -96,7 +104,7 @@ fn home(route: &Route, seen: &Seen, phase: Phase, after: &[Planned], plan: &mut 
 pub fn forget(route: &Route, seen: &Seen, after: &[Planned], plan: &mut Plan) -> Vec<Planned> {
     let mut all: Vec<Planned> = seen.members.iter().map(|member| plan.absent("forget-units", member.node, users::path()).after(after).known(&member.users)).collect();
     all.push(plan.absent("forget-export", route.copier, exports::KEPT).after(after));
-    all.push(plan.absent("forget-back", route.copier, receipt("back")).after(after));
+    all.extend(["back", "back-live"].map(|name| plan.absent(&format!("forget-{name}"), route.copier, receipt(name)).after(after)));
     all
 }
 

@@ -14,9 +14,9 @@ pub enum Phase {
     Freezing,
     /// Node by node to the new storage.
     Switching,
-    /// They are used again, on the new storage.
+    /// They are used again, on the new storage. The way back begins in it, too.
     Thawed,
-    /// Back to the old storage, with what was written to the new one.
+    /// Back to the old storage, with what was written to the new one: nobody may write.
     Reversing,
     /// Back to the old storage, which holds everything.
     Returning,
@@ -45,6 +45,7 @@ impl Phase {
         match self {
             Self::Copying => Some("live"),
             Self::Freezing => Some("final"),
+            Self::Thawed => Some("back-live"),
             Self::Reversing => Some("back"),
             _ => None,
         }

@@ -76,7 +76,7 @@ fn told(route: &Route, seen: &Seen, phase: Phase) -> String {
     let there = seen.members.iter().filter(|member| member.is_switched(route)).count();
     words.push(format!("{there} of {} nodes on {new}", seen.members.len()));
     words.push(match phase {
-        Phase::Thawed => "next: `arcus migrate confirm`; the way back, `arcus migrate rollback`, stops the users again and copies what was written since".into(),
+        Phase::Thawed => "next: `arcus migrate confirm`; the way back, `arcus migrate rollback`, copies back what was written since and stops the users again".into(),
         Phase::Reversing | Phase::Returning => "next: `arcus migrate rollback` goes on".into(),
         Phase::Confirming => "next: `arcus migrate confirm` goes on".into(),
         _ => "next: `arcus migrate start` goes on; `arcus migrate rollback` goes back at once, nothing is lost".into(),

@@ -27,7 +27,7 @@ pub struct Seen<'a> {
     pub os: Look<Os>,
     /// The line that exports the old storage, as it was before it was closed.
     pub export: Look<Option<Line>>,
-    /// Receipts that are there: `live`, `final`, `back`.
+    /// Receipts that are there: `live`, `final`, `back-live`, `back`.
     pub receipts: Look<Vec<&'static str>>,
     /// Whether the new storage is the migration's, what is in it, and what of that is its own.
     pub target: (Look<Option<FileFact>>, Look<Option<DirectoryFact>>, Look<Option<DirectoryFact>>),
@@ -37,7 +37,7 @@ pub struct Seen<'a> {
     pub failed: Option<String>,
 }
 
-const RECEIPTS: [&str; 3] = ["live", "final", "back"];
+const RECEIPTS: [&str; 4] = ["live", "final", "back-live", "back"];
 
 /// Where a receipt lies.
 pub fn receipt(name: &str) -> String {

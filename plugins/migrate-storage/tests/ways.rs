@@ -114,6 +114,40 @@ fn what_is_written_after_the_thaw_comes_back_and_a_new_start_copies_anew() {
     assert_eq!(again.world().text("compute01", "/grdata/tenant/later").as_deref(), Some("later"));
 }
 
+#[test]
+fn what_was_written_since_goes_back_while_it_is_in_use() {
+    let lab = moved(nas());
+    lab.world().write("compute01", "/grdata/tenant/new", "since");
+    let there = lab.world().clone();
+    let cut_at = |steps: usize| {
+        let mut lab = Lab::<Migrate>::new(nas());
+        *lab.world() = there.clone();
+        lab = lab.rolling_back();
+        assert!(cut(&mut lab, steps), "it was through with {steps} steps, and did not copy anything while it was in use");
+        lab
+    };
+    let copied = |lab: &Lab<Migrate>| lab.world().text("manage01", "/var/lib/arcus-migration/back-live").is_some();
+    let lab = (0..).map(cut_at).find(copied).unwrap();
+    assert_moved(&lab, "copied back so far");
+    assert_eq!(lab.world().text("manage01", "/mnt/arcus-migration/back/tenant/new").as_deref(), Some("since"));
+    assert!(told(&lab).contains("glusterfs is written to"), "{}", told(&lab));
+    // Written after that, it comes with the rest.
+    lab.world().write("compute01", "/grdata/tenant/newer", "later");
+    let stopped = lab.world().clone();
+    let home = back(lab, "copied back so far");
+    assert_home(&home, "copied back so far");
+    assert_eq!(home.world().text("compute01", "/grdata/tenant/newer").as_deref(), Some("later"));
+    // Or the operator is content after all.
+    let lab = Lab::<Migrate>::new(nas());
+    *lab.world() = stopped;
+    let mut lab = lab.confirming();
+    through(&mut lab);
+    assert_moved(&lab, "confirmed after all");
+    let world = lab.world();
+    assert!(!world.at("manage01").files.keys().any(|path| path.starts_with("/var/lib/arcus-migration/")), "{:?}", world.at("manage01").files.keys());
+    assert!(!world.at("manage01").mounts.iter().any(|mounted| mounted.target.starts_with("/mnt/")));
+}
+
 /// The step after which the new storage is the migration's, and what it puts at risk.
 fn claim(lab: &Lab<Migrate>) -> Vec<Disruption> {
     let steps = lab.plan().unwrap_or_else(|trouble| panic!("{trouble}")).steps;
