@@ -14,7 +14,7 @@ use crate::model::{Cluster, Concern, Jump, Member, Migrating, PluginPath, Relaxa
 use crate::placed::Placed;
 use crate::schema::{Checker, Finding};
 use crate::sketch::{self, Sketch};
-use crate::source::{Source, Span};
+use crate::source::Source;
 use crate::{pointer, rules, wording, yaml};
 use arcus_contract::types::{Node, Role};
 
@@ -117,12 +117,6 @@ impl File {
     /// What it says, as it is.
     pub fn value(&self) -> &Value {
         &self.value
-    }
-
-    /// The place to show for a value, or for the nearest thing around it when it is not there: a scalar itself, and of a list
-    /// or mapping its key or first line.
-    pub fn span(&self, pointer: &str) -> Span {
-        self.text.span(pointer)
     }
 
     /// An error at a value. The message is one sentence without a full stop.

@@ -135,36 +135,40 @@ impl Cache {
         Self { told: Box::new(told), ..self }
     }
 
-    /// Tells of one; nothing is what there is of it.
-    pub(crate) fn ignored<T>(&self, key: &str, reason: impl Into<String>) -> Option<T> {
-        (self.told)(&Ignored { path: self.path.join(key), reason: reason.into() });
-        None
+    /// Tells of one.
+    pub(crate) fn ignored(&self, key: &str, reason: String) {
+        (self.told)(&Ignored { path: self.path.join(key), reason });
     }
 
     /// The entry, if it is there and whole, and what its component has on the outside. Anything else is as good as not there: it is compiled
     /// anew.
     pub(crate) fn get(&self, key: &str) -> Option<(Artefact, Anatomy)> {
+        self.whole(key).unwrap_or_else(|reason| {
+            self.ignored(key, reason);
+            None
+        })
+    }
+
+    /// Fails with what is wrong with one that is there.
+    fn whole(&self, key: &str) -> Result<Option<(Artefact, Anatomy)>, String> {
+        let told = |error: std::io::Error| error.to_string();
         let mut options = OpenOptions::new();
         // A pipe in its place must not hold us up.
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
         let file = match self.dir.open_with(key, &options) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(error) => return self.ignored(key, error.to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(told)?,
         };
-        let meta = file.metadata().ok()?;
+        let meta = file.metadata().map_err(told)?;
         if !meta.is_file() || meta.len() > MAX_ENTRY {
-            return self.ignored(key, "no file, or too large for one");
+            return Err("no file, or too large for one".into());
         }
         if let Some(reason) = exposed(meta.uid(), meta.mode()) {
-            return self.ignored(key, format!("not private: {reason}"));
+            return Err(format!("not private: {reason}"));
         }
         let file = file.into_std();
-        match anatomy(&file, meta.len(), key) {
-            Ok(Some(anatomy)) => Some((Artefact(file), anatomy)),
-            Ok(None) => self.ignored(key, "damaged"),
-            Err(error) => self.ignored(key, error.to_string()),
-        }
+        let anatomy = anatomy(&file, meta.len(), key).map_err(told)?.ok_or("damaged")?;
+        Ok(Some((Artefact(file), anatomy)))
     }
 
     /// Writes the entry beside and renames it, so nobody sees half of it.

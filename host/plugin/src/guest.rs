@@ -62,23 +62,18 @@ impl Guest {
         (self.log)(LogLine { plugin: self.manifest.name.clone(), export: self.export, level, message });
     }
 
-    /// Takes a line of the guest's log.
-    pub(crate) fn note(&mut self, level: Level, text: &str) {
-        let mut end = text.len().min(self.limits.log_bytes);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let text = &text[..end];
+    /// Takes a line of the guest's log, cut to what is kept of one.
+    pub(crate) fn note(&mut self, level: Level, text: String) {
         // The SDK's panic hook speaks last and this way, as a trap itself carries no words. Never dropped.
         if level == Level::Warn && text.starts_with("panic:") {
-            self.panic = Some(text.to_owned());
+            self.panic = Some(text.clone());
         }
         if self.lines == self.limits.log_lines {
             self.dropped += 1;
             return;
         }
         self.lines += 1;
-        self.say(level, text.to_owned());
+        self.say(level, text);
     }
 
     /// Says how much of the log was dropped.

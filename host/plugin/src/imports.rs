@@ -22,7 +22,7 @@ pub(crate) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             }
             text[..end].to_owned()
         };
-        store.data_mut().note(level, &text);
+        store.data_mut().note(level, text);
         Ok(())
     })?;
     linker.instance("arcus:plugin/observe@0.1.0")?.func_wrap_async("ask", |store, (requests,): (Vec<Request>,)| {

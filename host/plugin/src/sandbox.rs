@@ -269,7 +269,11 @@ impl Inner {
         if let Some(code) = &read.code {
             match native::revive(&self.runtime.engine, code) {
                 Ok(component) => return Ok((component, true)),
-                Err(error) => drop(self.runtime.options.cache.as_ref().and_then(|cache| cache.ignored::<()>(key, chain(&error)))),
+                Err(error) => {
+                    if let Some(cache) = &self.runtime.options.cache {
+                        cache.ignored(key, chain(&error));
+                    }
+                }
             }
         }
         check_complexity(&read.bytes)?;

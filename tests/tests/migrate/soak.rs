@@ -128,21 +128,22 @@ impl Soak<'_> {
     /// first.
     fn back_from_the_middle(&mut self) -> Result<usize> {
         const APART: usize = 7;
-        let there: Vec<String> = self.killed.iter().filter(|entry| entry.starts_with(Way::There.name())).cloned().collect();
+        let mut met = BTreeSet::new();
+        let of_the_way = self.killed.iter().filter(|entry| entry.starts_with(Way::There.name()));
+        let there: Vec<String> = of_the_way.map(|entry| place(entry).to_owned()).filter(|place| met.insert(place.clone())).collect();
         let mut times = 0;
-        for entry in (0..APART).flat_map(|first| there.iter().skip(first).step_by(APART)) {
+        for at in (0..APART).flat_map(|first| (first..there.len()).step_by(APART)) {
             if !self.has_time() {
                 break;
             }
-            let wanted = there.iter().position(|one| one == entry);
-            let reached = |found: &String| there.iter().position(|one| place(one) == place(found)) >= wanted;
+            let reached = |found: &String| there[at..].iter().any(|one| one == place(found));
             if let End::Killed(entries) = self.run(Way::There, |_, found| reached(found))? {
                 self.told(Way::There, &entries)?;
             }
             let End::Through = self.run(Way::Back, |_, _| false)? else { unreachable!("nobody kills it") };
-            self.whole_and_well(Way::Back).with_context(|| format!("back from `{entry}`"))?;
+            self.whole_and_well(Way::Back).with_context(|| format!("back from `{}`", there[at]))?;
             times += 1;
-            self.say(&format!("back from `{entry}`, all is there"));
+            self.say(&format!("back from `{}`, all is there", there[at]));
         }
         Ok(times)
     }

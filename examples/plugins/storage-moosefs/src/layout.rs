@@ -26,7 +26,7 @@ impl Layout<'_> {
     /// In the words of fstab. While the master is silent nobody sees the empty directory below; when it is back it goes on by itself, also
     /// where it was away when the node booted.
     pub fn options(&self) -> Vec<String> {
-        vec!["_netdev".into(), "mfsdelayedinit".into(), format!("fsname={}", self.source()), format!("subtype={}", TYPE)]
+        vec!["_netdev".into(), "mfsdelayedinit".into(), format!("fsname={}", self.source()), format!("subtype={TYPE}")]
     }
 }
 
